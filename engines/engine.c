@@ -1,0 +1,278 @@
+/* engine.c - what is common to all engines: names, conditions, deadlines.
+ *
+ * The outermost session of a chain keeps its pending operations in a list
+ * ordered by deadline, with one timer for the soonest. An operation that is
+ * done at once touches neither. The timer is never moved to a later time: an
+ * operation that completes leaves it armed, and when it fires too early it is
+ * armed anew, so that a stream of operations with one timeout costs one timer
+ * setting per timeout and not one per operation.
+ *
+ * Threading: everything here runs on the session's thread. */
+#include "engines/engine.h"
+
+#include <stdlib.h>
+
+/* ---- Names and conditions ---- */
+
+const char *engine_verb_name(enum engine_verb verb)
+{
+    switch (verb) {
+    case ENGINE_GET:
+        return "get";
+    case ENGINE_PUT:
+        return "put";
+    case ENGINE_DELETE:
+        return "delete";
+    case ENGINE_TOUCH:
+        return "touch";
+    case ENGINE_FLUSH:
+        return "flush";
+    }
+    return "unknown";
+}
+
+const char *engine_status_name(enum engine_status status)
+{
+    static const char *const names[ENGINE_STATUSES] = {
+        [ENGINE_OK] = "ok",
+        [ENGINE_CREATED] = "created",
+        [ENGINE_MISS] = "miss",
+        [ENGINE_MISMATCH] = "mismatch",
+        [ENGINE_TOO_LARGE] = "too-large",
+        [ENGINE_FULL] = "full",
+        [ENGINE_BUSY] = "busy",
+        [ENGINE_UNAVAILABLE] = "unavailable",
+        [ENGINE_LATE] = "late",
+        [ENGINE_REFUSED] = "refused",
+        [ENGINE_FAILED] = "failed",
+    };
+
+    return (unsigned)status < ENGINE_STATUSES ? names[status] : "unknown";
+}
+
+bool engine_verb_writes(enum engine_verb verb)
+{
+    return verb != ENGINE_GET;
+}
+
+static bool tags_name(const struct engine_tags *tags, engine_version version)
+{
+    if (version == 0)
+        return false;
+    if (tags->any)
+        return true;
+    for (size_t i = 0; i < tags->count; i++)
+        if (tags->versions[i] == version)
+            return true;
+    return false;
+}
+
+bool engine_condition_holds(const struct engine_condition *condition, engine_version version)
+{
+    if (!condition)
+        return true;
+    if (condition->if_match.given && !tags_name(&condition->if_match, version))
+        return false;
+    return !condition->if_none_match.given || !tags_name(&condition->if_none_match, version);
+}
+
+/* ---- Pending operations, by deadline ---- */
+
+static void pending_insert(struct engine_session *session, struct engine_op *op)
+{
+    struct engine_op *before = session->pending_tail;
+
+    /* From the tail: timeouts are mostly equal, so deadlines mostly grow. */
+    while (before && before->deadline_ns > op->deadline_ns)
+        before = before->prev;
+    op->prev = before;
+    op->next = before ? before->next : session->pending_head;
+    *(op->prev ? &op->prev->next : &session->pending_head) = op;
+    *(op->next ? &op->next->prev : &session->pending_tail) = op;
+    session->pending_count++;
+    if (op->deadline_ns < session->deadline_armed_ns) {
+        session->deadline_armed_ns = op->deadline_ns;
+        loop_timer_at(session->deadline_timer, op->deadline_ns);
+    }
+}
+
+static void pending_remove(struct engine_session *session, struct engine_op *op)
+{
+    *(op->prev ? &op->prev->next : &session->pending_head) = op->next;
+    *(op->next ? &op->next->prev : &session->pending_tail) = op->prev;
+    op->next = op->prev = NULL;
+    session->pending_count--;
+}
+
+static void clear_results(struct engine_op *op)
+{
+    op->status = ENGINE_FAILED;
+    op->entry = (struct engine_entry){ .ttl_ms = ENGINE_NO_EXPIRY };
+    op->limit = 0;
+    op->detail = NULL;
+}
+
+static enum engine_status cancel_pending(struct engine_session *session, struct engine_op *op)
+{
+    enum engine_status status;
+
+    pending_remove(session, op);
+    status = session->table->cancel(session, op);
+    clear_results(op);
+    op->status = status;
+    return status;
+}
+
+static void expire_pending(void *context)
+{
+    struct engine_session *session = context;
+    uint64_t now = loop_now(session->loop);
+
+    session->deadline_armed_ns = UINT64_MAX;
+    /* `done` may submit or cancel others: look at the head anew each time. */
+    while (session->pending_head && session->pending_head->deadline_ns <= now) {
+        struct engine_op *op = session->pending_head;
+        cancel_pending(session, op);
+        op->detail = "no answer by the deadline";
+        op->done(op);
+    }
+    if (session->pending_head && session->pending_head->deadline_ns < session->deadline_armed_ns) {
+        session->deadline_armed_ns = session->pending_head->deadline_ns;
+        loop_timer_at(session->deadline_timer, session->deadline_armed_ns);
+    }
+}
+
+/* ---- Sessions ---- */
+
+void engine_session_init(struct engine_session *session, struct engine *engine, struct loop *loop)
+{
+    *session = (struct engine_session){
+        .table = engine->table,
+        .engine = engine,
+        .loop = loop,
+        .deadline_armed_ns = UINT64_MAX,
+    };
+}
+
+struct engine_session *engine_attach(struct engine *engine, struct loop *loop)
+{
+    struct engine_session *session = engine->table->attach(engine, loop);
+
+    /* An engine that cannot cancel never has anything pending. */
+    if (!session || !engine->table->cancel)
+        return session;
+    session->deadline_timer = loop_timer_create(loop, expire_pending, session);
+    if (!session->deadline_timer) {
+        session->table->detach(session);
+        return NULL;
+    }
+    return session;
+}
+
+void engine_detach(struct engine_session *session)
+{
+    struct loop_timer *timer;
+
+    if (!session)
+        return;
+    timer = session->deadline_timer;
+    session->detaching = true;
+    session->table->detach(session);
+    loop_timer_destroy(timer);
+}
+
+/* ---- Operations ---- */
+
+/* False: the operation is answered already, without the engine. */
+static bool admit(struct engine_session *session, struct engine_op *op)
+{
+    clear_results(op);
+    if (op->deadline_ns <= op->now_ns) {
+        op->status = ENGINE_BUSY;
+        op->detail = "the deadline had passed before the engine was asked";
+        return false;
+    }
+    if (session->detaching) {
+        op->status = ENGINE_UNAVAILABLE;
+        op->detail = "shutting down";
+        return false;
+    }
+    return true;
+}
+
+enum engine_progress engine_submit(struct engine_session *session, struct engine_op *op)
+{
+    if (!admit(session, op) || session->table->submit(session, op) == ENGINE_DONE)
+        return ENGINE_DONE;
+    if (!session->outer)
+        pending_insert(session, op);
+    return ENGINE_PENDING;
+}
+
+/* Submits operations that were all admitted. */
+static size_t submit_run(struct engine_session *session, struct engine_op *const *ops, size_t count,
+                         enum engine_progress *progress)
+{
+    size_t pending = 0;
+
+    if (session->table->submit_batch)
+        session->table->submit_batch(session, ops, count, progress);
+    else
+        for (size_t i = 0; i < count; i++)
+            progress[i] = session->table->submit(session, ops[i]);
+    for (size_t i = 0; i < count; i++) {
+        if (progress[i] == ENGINE_DONE)
+            continue;
+        pending++;
+        if (!session->outer)
+            pending_insert(session, ops[i]);
+    }
+    return pending;
+}
+
+size_t engine_submit_batch(struct engine_session *session, struct engine_op *const *ops, size_t count,
+                           enum engine_progress *progress)
+{
+    size_t pending = 0, start = 0;
+
+    /* Runs between the operations that are not admitted; mostly one run. */
+    for (size_t i = 0; i < count; i++) {
+        if (admit(session, ops[i]))
+            continue;
+        if (i > start)
+            pending += submit_run(session, ops + start, i - start, progress + start);
+        progress[i] = ENGINE_DONE;
+        start = i + 1;
+    }
+    if (count > start)
+        pending += submit_run(session, ops + start, count - start, progress + start);
+    return pending;
+}
+
+enum engine_status engine_cancel(struct engine_session *session, struct engine_op *op)
+{
+    return cancel_pending(session, op);
+}
+
+void engine_complete(struct engine_session *session, struct engine_op *op)
+{
+    while (session->outer) {
+        session = session->outer;
+        if (session->completed)
+            session->completed(session, op);
+    }
+    pending_remove(session, op);
+    op->done(op);
+}
+
+bool engine_ready(struct engine *engine, const char **reason)
+{
+    *reason = NULL;
+    return !engine->table->ready || engine->table->ready(engine, reason);
+}
+
+void engine_close(struct engine *engine)
+{
+    if (engine)
+        engine->table->close(engine);
+}

@@ -1,0 +1,249 @@
+/* engine.h - what every engine is to the service: one const table of functions.
+ *
+ *   struct engine          the whole process's engine; opened once, shared.
+ *   struct engine_session  one event-loop thread's access to it.
+ *   struct engine_op       one operation, owned by its submitter.
+ *
+ * engine_submit() either finishes the operation now (ENGINE_DONE: results are
+ * valid, no callback will run) or later (ENGINE_PENDING: op->done runs exactly
+ * once, never inside submit, on the thread that submitted). Every operation
+ * carries an absolute monotonic deadline; a pending operation that passes it
+ * is cancelled by this layer and done with ENGINE_LATE, so no engine can hang
+ * a request. A miss is an outcome, not an error.
+ *
+ * Engines know neither HTTP nor JSON. What an engine cannot do it leaves out
+ * of its capabilities; routes ask for capabilities and never for names.
+ *
+ * Threading: struct engine is shared by all threads; a session and the
+ * operations submitted through it belong to its loop's thread. An engine with
+ * threads of its own brings results home with loop_post(). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "service/base/bytes.h"
+#include "service/base/loop.h"
+#include "service/base/value.h"
+
+/* ---- Capabilities: flags set when the engine is opened ---- */
+
+enum engine_capability {
+    ENGINE_CAN_STORE = 1 << 0,       /* get, put, delete, touch */
+    ENGINE_CAN_CONDITIONS = 1 << 1,  /* atomic If-Match, If-None-Match */
+    ENGINE_CAN_SLIDE = 1 << 2,       /* sliding TTL */
+    ENGINE_CAN_FLUSH = 1 << 3,       /* all entries, or one namespace */
+    ENGINE_IS_SHARED = 1 << 4,       /* other replicas see the same entries */
+    ENGINE_IS_PERSISTENT = 1 << 5,   /* entries outlive this process */
+};
+
+/* ---- Operations ---- */
+
+enum engine_verb {
+    ENGINE_GET,    /* read an entry; extends a sliding one */
+    ENGINE_PUT,    /* store `value` under new version and TTL */
+    ENGINE_DELETE, /* remove an entry */
+    ENGINE_TOUCH,  /* set an entry's TTL anew; value and version stay */
+    ENGINE_FLUSH,  /* drop every entry of `ns`, or of all (ns.len == 0) */
+};
+
+/* Outcomes. Keep in step with engine_status_name() and with the one table
+ * that maps them to HTTP (routes/outcome.c). */
+enum engine_status {
+    ENGINE_OK,          /* read, replaced, removed, touched, flushed */
+    ENGINE_CREATED,     /* put where no entry stood */
+    ENGINE_MISS,        /* no such entry (get, delete, touch) */
+    ENGINE_MISMATCH,    /* condition failed; entry.version tells what stands, 0: nothing */
+    ENGINE_TOO_LARGE,   /* the engine's own item limit, see op->limit */
+    ENGINE_FULL,        /* no memory and nothing to evict; the old entry stands */
+    ENGINE_BUSY,        /* a bounded queue is full; nothing was sent */
+    ENGINE_UNAVAILABLE, /* unreachable, loading, failing over; nothing was done */
+    ENGINE_LATE,        /* no answer by the deadline; a write may have happened */
+    ENGINE_REFUSED,     /* the engine denies service: credentials, ACL, read-only */
+    ENGINE_FAILED,      /* anything else that went wrong; a write may have happened */
+    ENGINE_STATUSES
+};
+
+enum engine_progress { ENGINE_DONE, ENGINE_PENDING };
+
+/* An entry's version, named by its ETag: never 0 for an entry that stands, and
+ * not used again for another write of the same key. */
+typedef uint64_t engine_version;
+
+/* Times to live are milliseconds. */
+#define ENGINE_NO_EXPIRY INT64_C(-1)
+/* In idle_ms: the entry does not slide. */
+#define ENGINE_NO_IDLE INT64_C(0)
+
+/* One condition of RFC 9110 section 13: a list of versions, or `*`. Not given:
+ * `given` false. A list may be empty: tags that no entry of ours can have. */
+struct engine_tags {
+    bool given;
+    bool any; /* the `*` form */
+    size_t count;
+    const engine_version *versions;
+};
+
+/* Evaluated by the engine in one atomic step with the write, if_match first
+ * (RFC 9110 section 13.2.2). For ENGINE_GET they are left to the caller, who
+ * sees the version. */
+struct engine_condition {
+    struct engine_tags if_match;
+    struct engine_tags if_none_match;
+};
+
+/* What a read finds and a write leaves. */
+struct engine_entry {
+    struct value *value; /* GET: one reference, the caller's to unref; else NULL */
+    engine_version version;
+    size_t bytes;      /* length of the value */
+    int64_t ttl_ms;    /* remaining; ENGINE_NO_EXPIRY: none */
+    int64_t idle_ms;   /* sliding step, or ENGINE_NO_IDLE */
+};
+
+struct engine_session;
+
+struct engine_op {
+    /* Set by the submitter; borrowed memory stays until the op is done. */
+    enum engine_verb verb;
+    struct bytes ns;
+    struct bytes key;
+    struct value *value; /* PUT: borrowed; an engine that keeps it takes a reference */
+    const struct engine_condition *condition; /* NULL: none */
+    int64_t ttl_ms;       /* PUT, TOUCH: > 0, or ENGINE_NO_EXPIRY */
+    int64_t idle_ms;      /* PUT: sliding step, or ENGINE_NO_IDLE */
+    bool without_value;   /* GET: entry.value is not wanted (HEAD) */
+    uint64_t now_ns;      /* the submitter's monotonic time */
+    uint64_t deadline_ns; /* absolute, monotonic */
+    void (*done)(struct engine_op *op);
+    void *context; /* the submitter's */
+
+    /* Results. */
+    enum engine_status status;
+    struct engine_entry entry;
+    size_t limit;       /* TOO_LARGE: bytes the engine takes at most */
+    const char *detail; /* failures: a static text for people, or NULL */
+
+    /* This layer's and the engine's, while the op is pending. */
+    struct engine_op *next, *prev;
+    void *engine_private;
+};
+
+/* Names for logs, traces and tests ("get", "unavailable"). */
+const char *engine_verb_name(enum engine_verb verb);
+const char *engine_status_name(enum engine_status status);
+
+/* True for the verbs that change something: their lateness has an unknown
+ * outcome, and they are never retried. */
+bool engine_verb_writes(enum engine_verb verb);
+
+/* True for outcomes that say the engine did its part, misses included. */
+static inline bool engine_status_served(enum engine_status status)
+{
+    return status <= ENGINE_TOO_LARGE;
+}
+
+/* Whether an entry of `version` (0: none stands) meets `condition` (NULL: met
+ * always); for engines that evaluate conditions in this process. */
+bool engine_condition_holds(const struct engine_condition *condition, engine_version version);
+
+/* ---- The table an engine fills in ---- */
+
+struct engine;
+
+/* Gives one thread its access. NULL when out of memory. Called on any thread
+ * before the loop runs; the session is used on the loop's thread only. */
+typedef struct engine_session *engine_attach_fn(struct engine *engine, struct loop *loop);
+
+/* Ends a session. Pending operations are done with ENGINE_UNAVAILABLE before
+ * it returns (by engine_complete). The loop is no longer running. */
+typedef void engine_detach_fn(struct engine_session *session);
+
+/* Starts `op`: fills its results and returns ENGINE_DONE, or returns
+ * ENGINE_PENDING and later calls engine_complete() exactly once. Never calls
+ * back from inside, never blocks. op->status is ENGINE_FAILED on entry. */
+typedef enum engine_progress engine_submit_fn(struct engine_session *session, struct engine_op *op);
+
+/* Starts `count` operations as one trip to the engine. Those that finish now
+ * must not call back; `progress[i]` tells which. NULL in the table: submitted
+ * one by one, which is one trip for engines that write once a turn. */
+typedef void engine_submit_batch_fn(struct engine_session *session, struct engine_op *const *ops, size_t count,
+                                    enum engine_progress *progress);
+
+/* Forgets a pending `op`: after return the engine touches neither it nor the
+ * memory it borrows, and drops a reply that comes later. Returns what became
+ * of it: ENGINE_LATE when it may have reached the engine, ENGINE_BUSY when it
+ * certainly has not. NULL in the table when submit never returns PENDING. */
+typedef enum engine_status engine_cancel_fn(struct engine_session *session, struct engine_op *op);
+
+/* Any thread. Whether requests can be served now; if not, `*reason` is a
+ * static text for /readyz. Never blocks. */
+typedef bool engine_ready_fn(struct engine *engine, const char **reason);
+
+/* Frees everything. All sessions are detached. */
+typedef void engine_close_fn(struct engine *engine);
+
+struct engine_table {
+    const char *name;
+    engine_attach_fn *attach;
+    engine_detach_fn *detach;
+    engine_submit_fn *submit;
+    engine_submit_batch_fn *submit_batch;
+    engine_cancel_fn *cancel;
+    engine_ready_fn *ready;
+    engine_close_fn *close;
+};
+
+/* Bases: the first member of each engine's own structs. */
+struct engine {
+    const struct engine_table *table;
+    unsigned capabilities;   /* enum engine_capability, fixed after open */
+    size_t max_value_bytes;  /* the engine's own limit; 0: none */
+};
+
+struct engine_session {
+    const struct engine_table *table;
+    struct engine *engine;
+    struct loop *loop;
+    /* The decorator this session serves, NULL for the outermost. Completions
+     * climb this chain. */
+    struct engine_session *outer;
+    /* Decorators: sees each completion of the session below, before the
+     * submitter does. NULL: not interested. */
+    void (*completed)(struct engine_session *session, struct engine_op *op);
+    /* Outermost session only: pending operations, soonest deadline first. */
+    struct engine_op *pending_head, *pending_tail;
+    size_t pending_count;
+    struct loop_timer *deadline_timer;
+    uint64_t deadline_armed_ns; /* when the timer fires; UINT64_MAX: not set */
+    bool detaching;             /* what is submitted now is answered UNAVAILABLE */
+};
+
+/* Sets the base's fields; the first thing an attach function does. */
+void engine_session_init(struct engine_session *session, struct engine *engine, struct loop *loop);
+
+/* ---- What the service calls ---- */
+
+struct engine_session *engine_attach(struct engine *engine, struct loop *loop) MUST_CHECK;
+void engine_detach(struct engine_session *session); /* NULL is allowed */
+
+enum engine_progress engine_submit(struct engine_session *session, struct engine_op *op) MUST_CHECK;
+
+/* One trip for many; `progress[i]` as engine_submit() would have returned.
+ * Returns how many are pending. */
+size_t engine_submit_batch(struct engine_session *session, struct engine_op *const *ops, size_t count,
+                           enum engine_progress *progress) MUST_CHECK;
+
+/* Gives a pending operation up: its `done` will not run, and its memory is the
+ * caller's again. Returns ENGINE_LATE or ENGINE_BUSY as engine_cancel_fn. */
+enum engine_status engine_cancel(struct engine_session *session, struct engine_op *op);
+
+bool engine_ready(struct engine *engine, const char **reason) MUST_CHECK;
+void engine_close(struct engine *engine); /* NULL is allowed */
+
+/* ---- What an engine calls ---- */
+
+/* Ends a pending operation whose results are filled in; runs its `done`. Never
+ * from inside submit. `session` is the engine's own. */
+void engine_complete(struct engine_session *session, struct engine_op *op);

@@ -1,0 +1,141 @@
+/* memory.c - the memory engine: sessions, the background timer, dispatch.
+ *
+ * Threading: the store is shared and locks for itself; a session holds only
+ * its timer. Every session's timer takes its share of the shards, so the
+ * background work is spread over the threads and goes on if one is busy. */
+#include "engines/memory/memory.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "engines/memory/list.h"
+#include "engines/memory/store.h"
+#include "service/base/clock.h"
+
+#define SWEEP_EVERY_NS (100 * NS_PER_MS)
+/* When a sweep left work undone: its bound is half a millisecond, so a tenth
+ * of the thread's time at most. */
+#define SWEEP_AGAIN_NS (5 * NS_PER_MS)
+
+struct memory_engine {
+    struct engine base;
+    struct store *store;
+    _Atomic unsigned sessions;
+};
+
+struct memory_session {
+    struct engine_session base;
+    struct loop_timer *timer;
+};
+
+static struct memory_engine *memory_engine(struct engine *engine)
+{
+    return LIST_OWNER(engine, struct memory_engine, base);
+}
+
+static struct memory_session *memory_session(struct engine_session *session)
+{
+    return LIST_OWNER(session, struct memory_session, base);
+}
+
+static void sweep(void *context)
+{
+    struct memory_session *session = context;
+    struct memory_engine *engine = memory_engine(session->base.engine);
+    unsigned sessions = atomic_load(&engine->sessions);
+    unsigned share = (store_shards(engine->store) + sessions - 1) / sessions;
+    uint64_t now = loop_now(session->base.loop);
+    bool more = store_sweep(engine->store, share, now);
+
+    loop_timer_at(session->timer, now + (more ? SWEEP_AGAIN_NS : SWEEP_EVERY_NS));
+}
+
+static struct engine_session *attach(struct engine *engine, struct loop *loop)
+{
+    struct memory_session *session = malloc(sizeof *session);
+
+    if (!session)
+        return NULL;
+    engine_session_init(&session->base, engine, loop);
+    session->timer = loop_timer_create(loop, sweep, session);
+    if (!session->timer) {
+        free(session);
+        return NULL;
+    }
+    atomic_fetch_add(&memory_engine(engine)->sessions, 1);
+    loop_timer_at(session->timer, loop_now(loop) + SWEEP_EVERY_NS);
+    return &session->base;
+}
+
+static void detach(struct engine_session *base)
+{
+    struct memory_session *session = memory_session(base);
+
+    atomic_fetch_sub(&memory_engine(base->engine)->sessions, 1);
+    loop_timer_destroy(session->timer);
+    free(session);
+}
+
+static enum engine_progress submit(struct engine_session *session, struct engine_op *op)
+{
+    struct store *store = memory_engine(session->engine)->store;
+
+    switch (op->verb) {
+    case ENGINE_GET:
+        store_get(store, op);
+        break;
+    case ENGINE_PUT:
+        store_put(store, op);
+        break;
+    case ENGINE_DELETE:
+        store_delete(store, op);
+        break;
+    case ENGINE_TOUCH:
+        store_touch(store, op);
+        break;
+    case ENGINE_FLUSH:
+        store_flush(store, op);
+        break;
+    }
+    return ENGINE_DONE;
+}
+
+static void close_engine(struct engine *engine)
+{
+    struct memory_engine *memory = memory_engine(engine);
+
+    store_destroy(memory->store);
+    free(memory);
+}
+
+static const struct engine_table memory_table = {
+    .name = "memory",
+    .attach = attach,
+    .detach = detach,
+    .submit = submit,
+    .close = close_engine,
+};
+
+struct engine *memory_open(const struct memory_options *options)
+{
+    struct memory_engine *memory = malloc(sizeof *memory);
+
+    if (!memory)
+        return NULL;
+    memory->base = (struct engine){
+        .table = &memory_table,
+        .capabilities = ENGINE_CAN_STORE | ENGINE_CAN_CONDITIONS | ENGINE_CAN_SLIDE | ENGINE_CAN_FLUSH,
+    };
+    memory->store = store_create(options);
+    if (!memory->store) {
+        free(memory);
+        return NULL;
+    }
+    atomic_init(&memory->sessions, 0);
+    return &memory->base;
+}
+
+void memory_stats(struct engine *engine, struct memory_stats *stats)
+{
+    store_stats(memory_engine(engine)->store, stats);
+}

@@ -1,0 +1,34 @@
+/* memory.h - the engine that keeps entries in this process's memory.
+ *
+ * Each operation finishes inside submit. Least recently used entries give way
+ * when `max_bytes` is reached; what has expired or was flushed gives way
+ * first, and is collected in the background by the sessions' timers. */
+#pragma once
+
+#include <stdint.h>
+
+#include "engines/engine.h"
+
+struct memory_options {
+    /* For everything the engine holds: entries, values, tables, bookkeeping,
+     * allocator overhead included. Too little for that bookkeeping: every
+     * write is answered ENGINE_FULL. */
+    size_t max_bytes;
+    unsigned shards; /* locks; 0: the default, 64 */
+};
+
+struct memory_stats {
+    uint64_t entries;     /* standing; may include some that expired just now */
+    uint64_t flushed;     /* flushed and not yet collected */
+    uint64_t namespaces;  /* records held, one per namespace and shard */
+    uint64_t bytes;       /* counted against max_bytes */
+    uint64_t max_bytes;
+    uint64_t evictions;   /* since the start */
+    uint64_t expirations; /* since the start */
+};
+
+/* NULL when out of memory or without a source of random numbers. */
+struct engine *memory_open(const struct memory_options *options) MUST_CHECK;
+
+/* Any thread; `engine` is one of memory_open(). */
+void memory_stats(struct engine *engine, struct memory_stats *stats);
