@@ -1,0 +1,303 @@
+#include "service/http/private.h"
+
+#include <errno.h>
+#include <linux/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "service/base/clock.h"
+
+/* A lingering close reads and drops what a client still sends, for so long and
+ * so much; closing at once would reset the connection, and the client could
+ * lose the answer that is on its way to it. */
+#define LINGER_NS (2 * NS_PER_SECOND)
+#define LINGER_BYTES ((size_t)64 * 1024 * 1024)
+
+struct http_linger {
+    struct http_linger *next;
+    struct http_thread *thread;
+    struct loop_io *io;
+    int fd;
+    uint64_t until_ns;
+    size_t left;
+};
+
+/* ---- The lists: soonest due first; every list's interval is constant ---- */
+
+static void list_of(struct http_connection *connection, struct http_connection ***head,
+                    struct http_connection ***tail)
+{
+    struct http_thread *thread = connection->thread;
+    bool receiving = connection->state == HTTP_CONNECTION_RECEIVING;
+
+    *head = receiving ? &thread->receiving_head : &thread->idle_head;
+    *tail = receiving ? &thread->receiving_tail : &thread->idle_tail;
+}
+
+static void unlist(struct http_connection *connection)
+{
+    struct http_connection **head, **tail;
+
+    if (connection->state == HTTP_CONNECTION_BUSY)
+        return;
+    list_of(connection, &head, &tail);
+    *(connection->prev ? &connection->prev->next : head) = connection->next;
+    *(connection->next ? &connection->next->prev : tail) = connection->prev;
+}
+
+static void enlist(struct http_connection *connection)
+{
+    struct http_connection **head, **tail;
+
+    if (connection->state == HTTP_CONNECTION_BUSY)
+        return;
+    list_of(connection, &head, &tail);
+    connection->next = NULL;
+    connection->prev = *tail;
+    *(*tail ? &(*tail)->next : head) = connection;
+    *tail = connection;
+}
+
+void http_connection_set_state(struct http_connection *connection, enum http_connection_state state, uint64_t due_ns)
+{
+    unlist(connection);
+    connection->state = state;
+    connection->due_ns = due_ns;
+    enlist(connection);
+}
+
+/* ---- Birth and death ---- */
+
+static bool is_loopback(const struct sockaddr *address)
+{
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)address;
+        return ntohl(in->sin_addr.s_addr) >> 24 == 127;
+    }
+    if (address->sa_family == AF_INET6) {
+        const struct in6_addr *in = &((const struct sockaddr_in6 *)address)->sin6_addr;
+        return IN6_IS_ADDR_LOOPBACK(in) || (IN6_IS_ADDR_V4MAPPED(in) && in->s6_addr[12] == 127);
+    }
+    return address->sa_family == AF_UNIX;
+}
+
+static struct http_connection *connection_create(struct http_thread *thread, struct MHD_Connection *mhd)
+{
+    struct http_connection *connection = calloc(1, sizeof *connection);
+    const union MHD_ConnectionInfo *fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *peer = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+    if (!connection)
+        return NULL;
+    connection->thread = thread;
+    connection->mhd = mhd;
+    connection->fd = fd->connect_fd;
+    if (peer && peer->client_addr) {
+        size_t length = peer->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                                 : sizeof(struct sockaddr_in);
+        memcpy(&connection->peer, peer->client_addr, length);
+        connection->from_loopback = is_loopback(peer->client_addr);
+    }
+    connection->state = HTTP_CONNECTION_RECEIVING;
+    connection->due_ns = loop_now(thread->loop) + thread->server->options.request_timeout_ms * NS_PER_MS;
+    enlist(connection);
+    return connection;
+}
+
+static void linger_end(struct http_linger *linger)
+{
+    loop_io_remove(linger->io);
+    close(linger->fd);
+    free(linger);
+}
+
+static void linger_read(void *context, int events)
+{
+    struct http_linger *linger = context;
+    char sink[16 * 1024];
+    ssize_t n;
+
+    (void)events;
+    while ((n = recv(linger->fd, sink, sizeof sink, MSG_DONTWAIT)) > 0) {
+        if ((size_t)n >= linger->left) {
+            n = 0;
+            break;
+        }
+        linger->left -= (size_t)n;
+    }
+    if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+        linger->until_ns = 0; /* the sweep frees it */
+        loop_io_set(linger->io, 0);
+    }
+}
+
+/* Keeps the socket of a connection that MHD is about to close. */
+static void linger_start(struct http_thread *thread, int mhd_fd)
+{
+    struct http_linger *linger = calloc(1, sizeof *linger);
+
+    if (!linger)
+        return;
+    linger->thread = thread;
+    linger->left = LINGER_BYTES;
+    linger->until_ns = loop_now(thread->loop) + LINGER_NS;
+    linger->fd = dup(mhd_fd);
+    if (linger->fd < 0)
+        goto fail;
+    linger->io = loop_io_add(thread->loop, linger->fd, LOOP_READABLE, linger_read, linger);
+    if (!linger->io)
+        goto fail_fd;
+    shutdown(linger->fd, SHUT_WR);
+    linger->next = thread->lingering;
+    thread->lingering = linger;
+    return;
+
+fail_fd:
+    close(linger->fd);
+fail:
+    free(linger);
+}
+
+void http_lingering_sweep(struct http_thread *thread, uint64_t now_ns)
+{
+    for (struct http_linger **at = &thread->lingering; *at;) {
+        struct http_linger *linger = *at;
+        if (linger->until_ns > now_ns) {
+            at = &linger->next;
+            continue;
+        }
+        *at = linger->next;
+        linger_end(linger);
+    }
+}
+
+static void connection_closed(struct http_connection *connection)
+{
+    struct http_thread *thread = connection->thread;
+
+    if (connection->linger)
+        linger_start(thread, connection->fd);
+    unlist(connection);
+    free(connection);
+    atomic_fetch_sub_explicit(&thread->connections, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&thread->server->connections, 1, memory_order_relaxed);
+}
+
+void http_connection_notify(void *thread, struct MHD_Connection *mhd, void **context,
+                            enum MHD_ConnectionNotificationCode code)
+{
+    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+        *context = connection_create(thread, mhd);
+    else if (*context)
+        connection_closed(*context);
+}
+
+struct http_connection *http_connection_of(struct MHD_Connection *mhd)
+{
+    return MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
+/* ---- Answers that bypass MHD ---- */
+
+static void send_problem(int fd, const char *request_id, unsigned status, const char *title, const char *detail)
+{
+    char body[512], answer[1024], id_line[HTTP_REQUEST_ID_MAX + 32] = "";
+    int body_len = snprintf(body, sizeof body,
+                            "{\"type\":\"/problems/%s\",\"title\":\"%s\",\"status\":%u,\"detail\":\"%s\","
+                            "\"request_id\":\"%s\"}\n",
+                            status == 408   ? "request-timeout"
+                            : status == 413 ? "content-too-large"
+                                            : "overloaded",
+                            title, status, detail, request_id);
+    if (request_id[0])
+        snprintf(id_line, sizeof id_line, "X-Request-Id: %s\r\n", request_id);
+    int len = snprintf(answer, sizeof answer,
+                       "HTTP/1.1 %u %s\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\n"
+                       "%s%sConnection: close\r\n\r\n%s",
+                       status, title, body_len, id_line, status == 503 ? "Retry-After: 1\r\n" : "", body);
+
+    (void)!send(fd, answer, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void http_connection_refuse(struct http_connection *connection, unsigned status, const char *title,
+                            const char *detail)
+{
+    struct http_exchange *ex = connection->exchange;
+
+    if (ex)
+        ex->status = status;
+    connection->linger = true;
+    send_problem(connection->fd, ex ? ex->request_id : "", status, title, detail);
+}
+
+void http_socket_refuse(int fd, unsigned status, const char *title, const char *detail)
+{
+    send_problem(fd, "", status, title, detail);
+    shutdown(fd, SHUT_WR);
+    close(fd);
+}
+
+/* ---- The sweep ---- */
+
+/* Bytes received on this connection since it was opened; 0 when unknown. */
+static uint64_t bytes_received(int fd)
+{
+    struct tcp_info info = { 0 };
+    socklen_t length = sizeof info;
+
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0 ||
+        length < offsetof(struct tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received)
+        return 0;
+    return info.tcpi_bytes_received;
+}
+
+static void time_out(struct http_connection *connection)
+{
+    bool silent = !connection->exchange && bytes_received(connection->fd) == 0;
+
+    http_connection_set_state(connection, HTTP_CONNECTION_BUSY, 0);
+    if (!silent)
+        http_connection_refuse(connection, 408, "Request Timeout",
+                               "the request was not complete within HTTP_REQUEST_TIMEOUT_MS");
+    /* MHD finds the end of input and closes. */
+    shutdown(connection->fd, SHUT_RDWR);
+}
+
+/* MHD reports a request once its first line is there. An idle connection that
+ * has received bytes between two looks, and no first line, is being fed one
+ * byte at a time: its total deadline starts. */
+static void look_at_idle(struct http_connection *connection, uint64_t now_ns)
+{
+    uint64_t interval = connection->thread->server->options.request_timeout_ms * NS_PER_MS;
+    uint64_t bytes = bytes_received(connection->fd);
+    bool first_look = connection->bytes_seen == 0;
+    bool fed = !first_look && bytes != connection->bytes_seen;
+
+    connection->bytes_seen = bytes;
+    http_connection_set_state(connection, fed ? HTTP_CONNECTION_RECEIVING : HTTP_CONNECTION_IDLE, now_ns + interval);
+}
+
+void http_connections_sweep(struct http_thread *thread, uint64_t now_ns)
+{
+    while (thread->receiving_head && thread->receiving_head->due_ns <= now_ns)
+        time_out(thread->receiving_head);
+    while (thread->idle_head && thread->idle_head->due_ns <= now_ns)
+        look_at_idle(thread->idle_head, now_ns);
+}
+
+void http_connections_close_idle(struct http_thread *thread)
+{
+    struct http_connection *next;
+
+    for (struct http_connection *at = thread->idle_head; at; at = next) {
+        next = at->next;
+        shutdown(at->fd, SHUT_RDWR);
+    }
+    for (struct http_connection *at = thread->receiving_head; at; at = next) {
+        next = at->next;
+        if (!at->exchange && bytes_received(at->fd) == 0)
+            shutdown(at->fd, SHUT_RDWR);
+    }
+}

@@ -1,0 +1,315 @@
+#include "service/http/private.h"
+
+#include <stdlib.h>
+
+#include "service/base/buffer.h"
+#include "service/base/clock.h"
+
+/* Exchanges kept for reuse, each thread. */
+#define SPARE_MAX 256
+
+const struct http_request *http_request(const struct http_exchange *ex)
+{
+    return &ex->request;
+}
+
+void *http_state(struct http_exchange *ex)
+{
+    return ex->state;
+}
+
+void *http_thread(struct http_exchange *ex)
+{
+    return ex->thread->app_thread;
+}
+
+void http_note_route(struct http_exchange *ex, const char *route, struct bytes ns)
+{
+    ex->route = route;
+    ex->ns = ns;
+}
+
+/* ---- Memory ---- */
+
+static struct http_exchange *exchange_allocate(struct http_thread *thread)
+{
+    struct http_exchange *ex = thread->spare;
+
+    if (ex) {
+        thread->spare = ex->next_spare;
+        thread->spare_count--;
+    } else {
+        ex = malloc(sizeof *ex + thread->server->app->state_bytes);
+    }
+    if (ex)
+        /* The scratch and the app's state are written before they are read. */
+        memset(ex, 0, offsetof(struct http_exchange, request_id));
+    return ex;
+}
+
+static void exchange_free(struct http_exchange *ex)
+{
+    struct http_thread *thread = ex->thread;
+
+    if (thread->spare_count >= SPARE_MAX) {
+        free(ex);
+        return;
+    }
+    ex->next_spare = thread->spare;
+    thread->spare = ex;
+    thread->spare_count++;
+}
+
+void http_exchange_free_spares(struct http_thread *thread)
+{
+    while (thread->spare) {
+        struct http_exchange *ex = thread->spare;
+        thread->spare = ex->next_spare;
+        free(ex);
+    }
+    thread->spare_count = 0;
+}
+
+/* ---- Request id ---- */
+
+/* The caller's id is kept when it is short and plain enough for every log. */
+static bool is_sane_id(struct bytes id)
+{
+    if (id.len == 0 || id.len > HTTP_REQUEST_ID_MAX)
+        return false;
+    for (size_t i = 0; i < id.len; i++) {
+        char c = id.ptr[i];
+        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
+                     c == '_' || c == '.' || c == ':' || c == '/' || c == '+' || c == '=' || c == '@';
+        if (!plain)
+            return false;
+    }
+    return true;
+}
+
+static void choose_id(struct http_exchange *ex)
+{
+    struct bytes theirs = ex->request.fields[HTTP_FIELD_REQUEST_ID];
+
+    if (is_sane_id(theirs)) {
+        memcpy(ex->request_id, theirs.ptr, theirs.len);
+        ex->request_id[theirs.len] = '\0';
+        ex->request.id = bytes_of(ex->request_id, theirs.len);
+        return;
+    }
+    format_hex64(ex->request_id, ex->thread->id_prefix + ex->thread->id_next++);
+    ex->request_id[FORMAT_HEX64_LEN] = '\0';
+    ex->request.id = bytes_of(ex->request_id, FORMAT_HEX64_LEN);
+}
+
+/* ---- The steps of a request ---- */
+
+void *http_exchange_start(void *context, const char *uri, struct MHD_Connection *mhd)
+{
+    struct http_thread *thread = context;
+    struct http_connection *connection = http_connection_of(mhd);
+    struct http_exchange *ex = connection ? exchange_allocate(thread) : NULL;
+
+    if (!ex)
+        return NULL;
+    ex->thread = thread;
+    ex->connection = connection;
+    ex->mhd = mhd;
+    ex->phase = HTTP_PHASE_STARTED;
+    ex->raw_uri = uri;
+    ex->raw_uri_len = uri ? strlen(uri) : 0;
+    ex->request.started_ns = loop_now(thread->loop);
+    ex->request.deadline_ns =
+        ex->request.started_ns + thread->server->options.request_timeout_ms * NS_PER_MS;
+    ex->request.from_loopback = connection->from_loopback;
+    ex->request_id[0] = '\0';
+
+    /* MHD cuts a query into pieces where it stands: keep it as it came. */
+    const char *mark = uri ? memchr(uri, '?', ex->raw_uri_len) : NULL;
+    if (mark) {
+        size_t path_len = (size_t)(mark - uri), query_len = ex->raw_uri_len - path_len - 1;
+        char *copy = http_scratch(ex, query_len + 1);
+        if (copy)
+            memcpy(copy, mark + 1, query_len);
+        ex->query_lost = !copy;
+        ex->request.query = copy ? bytes_of(copy, query_len) : BYTES("");
+        ex->request.path = bytes_of(uri, path_len);
+    } else {
+        ex->request.path = bytes_of(uri, ex->raw_uri_len);
+    }
+    connection->exchange = ex;
+    connection->bytes_seen = 0;
+    http_connection_set_state(connection, HTTP_CONNECTION_RECEIVING, ex->request.deadline_ns);
+    return ex;
+}
+
+static void refuse(struct http_exchange *ex, unsigned status, const char *detail)
+{
+    ex->close = true;
+    ex->thread->server->app->refuse(ex, status, detail);
+}
+
+/* Whether the server takes this request on at all. */
+static struct http_verdict admit(struct http_exchange *ex)
+{
+    struct http_thread *thread = ex->thread;
+
+    if (!ex->request.from_loopback && !thread->server->options.allow_remote)
+        return (struct http_verdict){ 403, "without access control only loopback clients are served; see CACHE_AUTH" };
+    if (thread->in_flight >= thread->max_in_flight)
+        return (struct http_verdict){ 503, "too many requests in flight" };
+    return (struct http_verdict){ 0, NULL };
+}
+
+/* The header section is there. An answer that is prepared already goes out now
+ * if a body is on its way (MHD then closes after it), else in the next step,
+ * which keeps the connection. */
+static enum MHD_Result step_headers(struct http_exchange *ex, const char *method, const char *version)
+{
+    struct http_verdict verdict = http_audit(ex, method, version);
+
+    choose_id(ex);
+    if (verdict.status != 0) {
+        refuse(ex, verdict.status, verdict.detail);
+        ex->connection->linger = true;
+        return http_reply_queue(ex);
+    }
+    verdict = admit(ex);
+    if (verdict.status != 0) {
+        refuse(ex, verdict.status, verdict.detail);
+    } else {
+        ex->begun = true;
+        ex->counted = true;
+        ex->thread->in_flight++;
+        ex->thread->server->app->begin(ex);
+        if (!ex->response && ex->want_body && ex->request.has_length && ex->request.content_length > ex->body_max)
+            refuse(ex, 413, "the body is longer than the limit");
+    }
+    ex->phase = HTTP_PHASE_BODY;
+    if (!ex->response || !ex->request.has_body)
+        return MHD_YES;
+    /* The client is sending a body that nobody will read. */
+    ex->connection->linger = true;
+    return http_reply_queue(ex);
+}
+
+static enum MHD_Result step_body(struct http_exchange *ex, const char *upload, size_t *upload_len)
+{
+    struct http_verdict verdict = { 0, NULL };
+
+    if (http_body_add(ex, bytes_of(upload, *upload_len), &verdict)) {
+        *upload_len = 0;
+        return MHD_YES;
+    }
+    /* MHD takes no answer in the middle of a body. */
+    http_connection_refuse(ex->connection, verdict.status,
+                           verdict.status == 413 ? "Content Too Large" : "Service Unavailable", verdict.detail);
+    return MHD_NO;
+}
+
+static enum MHD_Result step_complete(struct http_exchange *ex)
+{
+    ex->phase = HTTP_PHASE_COMPLETED;
+    http_connection_set_state(ex->connection, HTTP_CONNECTION_BUSY, 0);
+    if (!ex->response) {
+        if (!http_body_finish(ex))
+            refuse(ex, 503, "out of memory");
+        else
+            ex->thread->server->app->complete(ex);
+    }
+    if (ex->response)
+        return http_reply_queue(ex);
+    if (ex->status != 0)
+        return MHD_NO; /* an answer was sent, but there was no memory for it */
+    ex->phase = HTTP_PHASE_SUSPENDED;
+    MHD_suspend_connection(ex->mhd);
+    return MHD_YES;
+}
+
+enum MHD_Result http_exchange_step(void *thread, struct MHD_Connection *mhd, const char *url, const char *method,
+                                   const char *version, const char *upload, size_t *upload_len, void **context)
+{
+    struct http_exchange *ex = *context;
+
+    (void)thread;
+    (void)mhd;
+    (void)url;
+    if (!ex)
+        return MHD_NO;
+    switch (ex->phase) {
+    case HTTP_PHASE_STARTED:
+        return step_headers(ex, method, version);
+    case HTTP_PHASE_BODY:
+        return *upload_len > 0 ? step_body(ex, upload, upload_len) : step_complete(ex);
+    case HTTP_PHASE_COMPLETED: /* resumed */
+        return http_reply_queue(ex);
+    case HTTP_PHASE_SUSPENDED:
+    case HTTP_PHASE_ANSWERED:
+        break;
+    }
+    return MHD_YES;
+}
+
+/* ---- The end ---- */
+
+static const char *method_text(enum http_method method)
+{
+    static const char *const names[HTTP_METHODS] = {
+        [HTTP_GET] = "GET",       [HTTP_HEAD] = "HEAD",   [HTTP_PUT] = "PUT",         [HTTP_POST] = "POST",
+        [HTTP_DELETE] = "DELETE", [HTTP_PATCH] = "PATCH", [HTTP_OPTIONS] = "OPTIONS", [HTTP_METHOD_OTHER] = "other",
+    };
+
+    return names[method];
+}
+
+static void write_access_record(struct http_exchange *ex)
+{
+    struct access_lane *lane = ex->thread->log;
+    uint64_t now_ns = loop_now(ex->thread->loop);
+    struct access_record *record;
+
+    if (!lane || ex->status == 0 || !access_lane_wants(lane, ex->status, now_ns))
+        return;
+    record = access_lane_reserve(lane);
+    if (!record)
+        return;
+    record->ended_ns = clock_monotonic_ns();
+    record->duration_ns = record->ended_ns - ex->request.started_ns;
+    record->request_bytes = ex->body_len + ex->body_dropped;
+    record->response_bytes = ex->response_bytes;
+    record->method = method_text(ex->request.method);
+    record->route = ex->route;
+    record->status = (uint16_t)ex->status;
+    access_record_set_ns(record, ex->ns);
+    access_record_set_id(record, ex->request.id);
+    access_record_set_peer(record, (const struct sockaddr *)&ex->connection->peer);
+    access_lane_commit(lane);
+}
+
+void http_exchange_completed(void *context, struct MHD_Connection *mhd, void **request_context,
+                             enum MHD_RequestTerminationCode code)
+{
+    struct http_exchange *ex = *request_context;
+    struct http_thread *thread = context;
+    uint64_t next_look;
+
+    (void)mhd;
+    (void)code;
+    if (!ex)
+        return;
+    *request_context = NULL;
+    write_access_record(ex);
+    if (ex->begun)
+        thread->server->app->end(ex);
+    if (ex->counted)
+        thread->in_flight--;
+    if (ex->response)
+        MHD_destroy_response(ex->response);
+    http_body_release(ex);
+    next_look = loop_now(thread->loop) + thread->server->options.request_timeout_ms * NS_PER_MS;
+    ex->connection->exchange = NULL;
+    http_connection_set_state(ex->connection, HTTP_CONNECTION_IDLE, next_look);
+    if (thread->closing)
+        http_connections_close_idle(thread);
+    exchange_free(ex);
+}

@@ -1,0 +1,154 @@
+/* exchange.h - one request and its response, as routes see them.
+ *
+ * The http box hides libmicrohttpd: it receives and audits requests, bounds
+ * them in time and size, gathers bodies, and sends what a route prepared. A
+ * route never sees a socket, and this box knows no route.
+ *
+ * Life of an exchange, all on the thread that owns the connection:
+ *   app->begin     the header section is complete and has passed the audit;
+ *                  the app may answer at once, or accept the body;
+ *   app->complete  the body is there (not called once an answer is prepared);
+ *                  the app answers, or returns without: the exchange is then
+ *                  suspended until a later http_send_*() on the same thread;
+ *   app->end       the answer was sent or the client has gone; never while
+ *                  the exchange is suspended.
+ *
+ * Ownership: everything read from an exchange is borrowed until app->end. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "service/base/bytes.h"
+#include "service/base/loop.h"
+#include "service/base/value.h"
+
+enum http_method {
+    HTTP_GET,
+    HTTP_HEAD,
+    HTTP_PUT,
+    HTTP_POST,
+    HTTP_DELETE,
+    HTTP_PATCH,
+    HTTP_OPTIONS,
+    HTTP_METHOD_OTHER, /* a token this service has no use for */
+    HTTP_METHODS
+};
+
+/* The request fields that this service reads. Repeated lines of the list
+ * fields are joined with ", "; a repeated single field fails the audit. */
+enum http_field {
+    HTTP_FIELD_HOST,
+    HTTP_FIELD_CONTENT_LENGTH,
+    HTTP_FIELD_TRANSFER_ENCODING,
+    HTTP_FIELD_CONTENT_TYPE,
+    HTTP_FIELD_CONTENT_ENCODING,
+    HTTP_FIELD_CONTENT_RANGE,
+    HTTP_FIELD_EXPECT,
+    HTTP_FIELD_ACCEPT,            /* list */
+    HTTP_FIELD_IF_MATCH,          /* list */
+    HTTP_FIELD_IF_NONE_MATCH,     /* list */
+    HTTP_FIELD_IF_RANGE,
+    HTTP_FIELD_RANGE,
+    HTTP_FIELD_CACHE_TTL,
+    HTTP_FIELD_X_TTL,
+    HTTP_FIELD_REQUEST_ID,        /* X-Request-Id */
+    HTTP_FIELD_TRACEPARENT,
+    HTTP_FIELD_AUTHORIZATION,
+    HTTP_FIELD_CACHE_GROUPS,      /* list */
+    HTTP_FIELD_FENCE_TOKEN,
+    HTTP_FIELD_LEASE_TOKEN,
+    HTTP_FIELD_LOCK_TOKEN,
+    HTTP_FIELDS
+};
+
+struct http_exchange;
+
+struct http_request {
+    enum http_method method;
+    struct bytes method_name;
+    struct bytes path;  /* still percent-encoded, starts with '/' */
+    struct bytes query; /* still encoded, without '?'; NULL pointer: none */
+    struct bytes fields[HTTP_FIELDS]; /* trimmed; NULL pointer: absent */
+    struct bytes id;    /* the X-Request-Id of this exchange */
+    bool has_body;      /* Content-Length above 0, or chunked */
+    bool has_length;    /* Content-Length was given */
+    uint64_t content_length;
+    bool from_loopback; /* the peer is 127.0.0.0/8, ::1 or a unix socket */
+    uint64_t started_ns;  /* monotonic; when the request line arrived */
+    uint64_t deadline_ns; /* monotonic; HTTP_REQUEST_TIMEOUT_MS later */
+};
+
+const struct http_request *http_request(const struct http_exchange *ex);
+
+/* Room of the size that struct http_app asks for, not cleared. */
+void *http_state(struct http_exchange *ex);
+
+/* What app->thread_start returned for this exchange's thread. */
+void *http_thread(struct http_exchange *ex);
+
+/* In begin: take the body, `max` bytes at the most, into a value of this
+ * content type. A longer one is answered with 413, before it is read where
+ * its length is known. Without this call a body of up
+ * to 64 KiB is read and dropped. */
+void http_accept_body(struct http_exchange *ex, size_t max, struct bytes content_type);
+
+/* In complete: the accepted body, never NULL after http_accept_body (an empty
+ * body is an empty value). Borrowed. */
+struct value *http_body(struct http_exchange *ex);
+
+/* ---- The answer ---- */
+
+/* Adds a response field. `name` is a literal; `value` must stay until the
+ * http_send_*() call (exchange scratch, literals). At most HTTP_REPLY_FIELDS. */
+#define HTTP_REPLY_FIELDS 20
+void http_reply_field(struct http_exchange *ex, const char *name, const char *value);
+
+/* Scratch memory that lives as long as the exchange; small strings of the
+ * answer are built in it. NULL when its HTTP_SCRATCH_BYTES are used up. */
+#define HTTP_SCRATCH_BYTES 2048
+char *http_scratch(struct http_exchange *ex, size_t len) MUST_CHECK;
+
+/* Closes the connection after this answer. */
+void http_reply_close(struct http_exchange *ex);
+
+/* One of these, exactly once, ends the app's part. They cannot fail: when
+ * memory is short the connection is closed. X-Request-Id is added by them, and
+ * HEAD sends the fields alone. */
+void http_send_empty(struct http_exchange *ex, unsigned status);
+/* `body` is copied. */
+void http_send_copy(struct http_exchange *ex, unsigned status, struct bytes body);
+/* `body` is static. */
+void http_send_static(struct http_exchange *ex, unsigned status, struct bytes body);
+/* Bytes [offset, offset + len) of `value`, not copied; takes over one reference. */
+void http_send_value(struct http_exchange *ex, unsigned status, struct value *value, size_t offset, size_t len);
+/* `head`, the whole of `value`, `tail`: head and tail are copied, the value is
+ * not; takes over one reference. */
+void http_send_enveloped(struct http_exchange *ex, unsigned status, struct bytes head, struct value *value,
+                         struct bytes tail);
+
+/* For the access log: the route's name (a literal) and namespace (borrowed
+ * until app->end). */
+void http_note_route(struct http_exchange *ex, const char *route, struct bytes ns);
+
+/* ---- What the app gives ---- */
+
+struct http_app {
+    size_t state_bytes;
+    /* Each thread, before it serves; NULL fails the start. */
+    void *(*thread_start)(void *context, struct loop *loop);
+    /* The drain timeout has passed: every suspended exchange of this thread is
+     * to be answered now. On the thread of the server's owner, like the next. */
+    void (*thread_abandon)(void *thread);
+    /* After the thread's last exchange ended. */
+    void (*thread_stop)(void *thread);
+    void (*begin)(struct http_exchange *ex);
+    void (*complete)(struct http_exchange *ex);
+    void (*end)(struct http_exchange *ex);
+    /* Prepares the answer to a request this box turned down (http_send_*).
+     * `status` is 400, 403, 413, 414, 417, 431 or 503; `detail` a static text
+     * that names what was wrong. begin may not have been called. */
+    void (*refuse)(struct http_exchange *ex, unsigned status, const char *detail);
+    void *context;
+};

@@ -1,0 +1,214 @@
+/* private.h - what the files of the http box share with each other.
+ *
+ *   server.c      listening socket, acceptor, threads, drain
+ *   thread.c      one service thread: loop, MHD daemon, sweep
+ *   connection.c  one client's socket: timing, canned refusals, lingering close
+ *   exchange.c    MHD's handler: the steps of one request
+ *   audit.c       what a request must be before anything looks at it
+ *   body.c        gathering a request body into a value
+ *   reply.c       building the response
+ *
+ * Everything but struct http_server and its atomics belongs to one thread. */
+#pragma once
+
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "service/base/access_log.h"
+#include "service/http/exchange.h"
+#include "service/http/server.h"
+
+/* ---- Server and threads ---- */
+
+struct http_server {
+    struct http_options options;
+    const struct http_app *app;
+    struct loop *loop; /* the acceptor's */
+    int listen_fd;
+    uint16_t port;
+    struct loop_io *accept_io;
+    struct loop_timer *accept_timer; /* tries again after a failed accept */
+    struct loop_timer *drain_timer;
+    uint64_t accept_until_ns; /* draining: end of the delay */
+    uint64_t drain_until_ns;  /* draining: end of the patience */
+    unsigned thread_count;
+    struct http_thread *threads;
+    atomic_bool draining;
+    atomic_size_t buffered_bytes; /* request bodies in memory, all threads */
+    atomic_uint connections;      /* all threads, those being handed over too */
+};
+
+struct http_thread {
+    struct http_server *server;
+    unsigned index;
+    pthread_t id;
+    struct loop *loop;
+    struct MHD_Daemon *daemon;
+    void *app_thread;
+    struct loop_io *daemon_io;
+    struct loop_hook *first_hook; /* before the engine's: runs the daemon */
+    struct loop_hook *last_hook;  /* after the engine's: answers that came late */
+    struct loop_timer *sweep_timer;
+    bool runnable; /* MHD has something to do in this turn */
+    bool draining;   /* answers close their connections */
+    bool closing;    /* idle connections are closed, too */
+    unsigned in_flight;
+    unsigned max_in_flight;
+    atomic_uint connections; /* read by the acceptor */
+    struct http_connection *receiving_head, *receiving_tail; /* oldest first */
+    struct http_connection *idle_head, *idle_tail;           /* soonest check first */
+    struct http_linger *lingering;
+    struct http_exchange *spare; /* freed exchanges to use again */
+    unsigned spare_count;
+    uint64_t id_prefix; /* request ids: random, then counting */
+    uint64_t id_next;
+    struct access_lane *log; /* NULL: no access log */
+    struct loop_message drain_message;
+    struct loop_message close_message;
+};
+
+/* Creates the loop, daemon and app side; does not start the thread. */
+bool http_thread_init(struct http_thread *thread, struct http_server *server, unsigned index) MUST_CHECK;
+/* pthread entry. */
+void *http_thread_main(void *thread);
+/* After the thread was joined (or never started). Returns how many exchanges
+ * it cut off. */
+unsigned http_thread_release(struct http_thread *thread);
+/* Acceptor's thread: drain, in two steps. */
+void http_thread_drain(struct http_thread *thread);
+void http_thread_close_idle(struct http_thread *thread);
+/* Acceptor's thread: gives an accepted socket away. */
+void http_thread_hand_over(struct http_thread *thread, int fd, const struct sockaddr_storage *peer, socklen_t length);
+
+/* ---- Connections ---- */
+
+enum http_connection_state {
+    HTTP_CONNECTION_RECEIVING, /* new, or a request is arriving: total deadline runs */
+    HTTP_CONNECTION_IDLE,      /* between requests */
+    HTTP_CONNECTION_BUSY,      /* a request is worked on or answered */
+};
+
+struct http_connection {
+    struct http_thread *thread;
+    struct MHD_Connection *mhd;
+    int fd; /* MHD's */
+    enum http_connection_state state;
+    bool from_loopback;
+    bool linger; /* close softly: the client may still be sending */
+    struct http_connection *next, *prev; /* in the list of its state */
+    uint64_t due_ns;        /* RECEIVING: total deadline; IDLE: next look */
+    uint64_t bytes_seen;    /* IDLE: bytes received at the last look */
+    struct http_exchange *exchange;
+    struct sockaddr_storage peer; /* for the access log */
+};
+
+/* MHD's connection notification. */
+void http_connection_notify(void *thread, struct MHD_Connection *mhd, void **context,
+                            enum MHD_ConnectionNotificationCode code);
+struct http_connection *http_connection_of(struct MHD_Connection *mhd);
+void http_connection_set_state(struct http_connection *connection, enum http_connection_state state, uint64_t due_ns);
+/* Closes what has been receiving for too long (408) and looks at idle ones. */
+void http_connections_sweep(struct http_thread *thread, uint64_t now_ns);
+/* Drain: ends connections that are between requests. */
+void http_connections_close_idle(struct http_thread *thread);
+/* Writes a whole canned problem answer to the socket, past MHD, which has
+ * nothing of its own to send in the states this is for. The caller then makes
+ * MHD close the connection. */
+void http_connection_refuse(struct http_connection *connection, unsigned status, const char *title,
+                            const char *detail);
+void http_lingering_sweep(struct http_thread *thread, uint64_t now_ns);
+/* The same answer on a socket that MHD never saw; closes it. */
+void http_socket_refuse(int fd, unsigned status, const char *title, const char *detail);
+
+/* ---- Exchanges ---- */
+
+enum http_phase {
+    HTTP_PHASE_STARTED,   /* the request line is there */
+    HTTP_PHASE_BODY,      /* header section audited; body arriving */
+    HTTP_PHASE_COMPLETED, /* the app has the whole request */
+    HTTP_PHASE_SUSPENDED, /* the app answers later */
+    HTTP_PHASE_ANSWERED,  /* response queued */
+};
+
+#define HTTP_REQUEST_ID_MAX 128
+/* A body that no route asked for is read and dropped up to this size. */
+#define HTTP_UNWANTED_BODY_MAX ((size_t)64 * 1024)
+
+struct http_exchange {
+    struct http_thread *thread;
+    struct http_connection *connection;
+    struct MHD_Connection *mhd;
+    struct http_exchange *next_spare;
+    enum http_phase phase;
+    bool begun;      /* app->begin was called, app->end is owed */
+    bool counted;    /* in thread->in_flight */
+    bool want_body;  /* http_accept_body was called */
+    bool close;      /* Connection: close after the answer */
+    bool query_lost; /* the query had no room in the scratch */
+    const char *raw_uri; /* in MHD's buffer; cut at '?' after the first callback */
+    size_t raw_uri_len;
+
+    /* Body. */
+    size_t body_max;
+    size_t body_len;
+    size_t body_capacity;
+    size_t body_charged;
+    uint64_t body_dropped;
+    struct value *body;
+    struct bytes body_type;
+
+    /* Answer. */
+    struct MHD_Response *response;
+    unsigned status;
+    size_t response_bytes;
+    unsigned field_count;
+    struct {
+        const char *name;
+        const char *value;
+    } fields[HTTP_REPLY_FIELDS];
+
+    const char *route;
+    struct bytes ns;
+
+    struct http_request request;
+    size_t scratch_used;
+    /* From here on not cleared for each request. */
+    char request_id[HTTP_REQUEST_ID_MAX + 1];
+    char scratch[HTTP_SCRATCH_BYTES];
+    _Alignas(16) char state[];
+};
+
+/* MHD's callbacks. */
+void *http_exchange_start(void *thread, const char *uri, struct MHD_Connection *mhd);
+enum MHD_Result http_exchange_step(void *thread, struct MHD_Connection *mhd, const char *url, const char *method,
+                                   const char *version, const char *upload, size_t *upload_len, void **context);
+void http_exchange_completed(void *thread, struct MHD_Connection *mhd, void **context,
+                             enum MHD_RequestTerminationCode code);
+void http_exchange_free_spares(struct http_thread *thread);
+
+/* ---- Audit ---- */
+
+struct http_verdict {
+    unsigned status; /* 0: passed */
+    const char *detail;
+};
+
+/* Fills ex->request from MHD's view of the request and says whether it may go
+ * on. `version` is MHD's. */
+struct http_verdict http_audit(struct http_exchange *ex, const char *method, const char *version) MUST_CHECK;
+
+/* ---- Body ---- */
+
+/* Takes a piece in. False: over the limit or out of memory; *verdict says what
+ * to answer. */
+bool http_body_add(struct http_exchange *ex, struct bytes piece, struct http_verdict *verdict) MUST_CHECK;
+/* All pieces are in: trims the value to its length. False: out of memory. */
+bool http_body_finish(struct http_exchange *ex) MUST_CHECK;
+void http_body_release(struct http_exchange *ex);
+
+/* ---- Reply ---- */
+
+/* Hands the prepared response to MHD. */
+enum MHD_Result http_reply_queue(struct http_exchange *ex);

@@ -1,0 +1,229 @@
+#include "service/http/private.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "service/base/clock.h"
+#include "service/base/log.h"
+
+/* MHD's memory for one connection: bounds the header section, and MHD clears
+ * it after each request, so it costs time and, idle, memory. A key of 1,024
+ * bytes takes 3,072 in its escaped form; this leaves room for as much again. */
+#define CONNECTION_POOL_BYTES ((size_t)8 * 1024)
+#define SWEEP_MS 100
+/* MHD finds timed-out connections only when it runs. */
+#define SWEEPS_PER_RUN 10
+/* Passes over pipelined requests in one turn, before others get theirs. */
+#define RUNS_PER_TURN 4
+
+struct handover {
+    struct loop_message message;
+    struct http_thread *thread;
+    int fd;
+    socklen_t length;
+    struct sockaddr_storage peer;
+};
+
+/* ---- Running MHD inside the loop ---- */
+
+static void on_daemon_ready(void *context, int events)
+{
+    struct http_thread *thread = context;
+
+    (void)events;
+    thread->runnable = true;
+}
+
+static bool has_pending(struct http_thread *thread)
+{
+    MHD_UNSIGNED_LONG_LONG timeout;
+
+    return MHD_get_timeout(thread->daemon, &timeout) == MHD_YES && timeout == 0;
+}
+
+/* All that this turn made ready is served here, once: sockets, new
+ * connections, and exchanges that the engine's replies resumed. */
+static void run_daemon(void *context)
+{
+    struct http_thread *thread = context;
+
+    for (int runs = 0; thread->runnable && runs < RUNS_PER_TURN; runs++) {
+        thread->runnable = false;
+        MHD_run(thread->daemon);
+        if (has_pending(thread))
+            thread->runnable = true;
+    }
+    if (thread->runnable)
+        loop_skip_wait(thread->loop);
+}
+
+static void notice_late_answers(void *context)
+{
+    struct http_thread *thread = context;
+
+    if (thread->runnable)
+        loop_skip_wait(thread->loop);
+}
+
+static void sweep(void *context)
+{
+    struct http_thread *thread = context;
+    static _Thread_local unsigned count;
+    uint64_t now_ns = loop_now(thread->loop);
+
+    http_connections_sweep(thread, now_ns);
+    http_lingering_sweep(thread, now_ns);
+    if (++count % SWEEPS_PER_RUN == 0)
+        thread->runnable = true;
+}
+
+/* ---- Start ---- */
+
+/* Paths are decoded by the routes, once; MHD must leave them alone. */
+static size_t keep_escapes(void *context, struct MHD_Connection *mhd, char *text)
+{
+    (void)context;
+    (void)mhd;
+    return strlen(text);
+}
+
+static struct MHD_Daemon *daemon_create(struct http_thread *thread)
+{
+    const struct http_options *options = &thread->server->options;
+    unsigned idle_seconds = (unsigned)((options->idle_timeout_ms + 999) / 1000);
+
+    return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+                            http_exchange_step, thread,                                      /* */
+                            MHD_OPTION_URI_LOG_CALLBACK, http_exchange_start, thread,        /* */
+                            MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, thread,              /* */
+                            MHD_OPTION_NOTIFY_COMPLETED, http_exchange_completed, thread,    /* */
+                            MHD_OPTION_NOTIFY_CONNECTION, http_connection_notify, thread,    /* */
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_POOL_BYTES,       /* */
+                            MHD_OPTION_CONNECTION_LIMIT, options->max_connections + 1,       /* */
+                            MHD_OPTION_CONNECTION_TIMEOUT, idle_seconds,                     /* */
+#if MHD_VERSION >= 0x01000000
+                            MHD_OPTION_CLIENT_DISCIPLINE_LVL, 1, /* */
+#endif
+                            MHD_OPTION_END);
+}
+
+static void drain_posted(struct loop_message *message)
+{
+    struct http_thread *thread = (struct http_thread *)((char *)message - offsetof(struct http_thread, drain_message));
+
+    thread->draining = true;
+}
+
+static void close_posted(struct loop_message *message)
+{
+    struct http_thread *thread = (struct http_thread *)((char *)message - offsetof(struct http_thread, close_message));
+
+    thread->closing = true;
+    http_connections_close_idle(thread);
+}
+
+bool http_thread_init(struct http_thread *thread, struct http_server *server, unsigned index)
+{
+    const struct http_options *options = &server->options;
+    const union MHD_DaemonInfo *info;
+
+    *thread = (struct http_thread){ .server = server, .index = index };
+    thread->drain_message.fn = drain_posted;
+    thread->close_message.fn = close_posted;
+    thread->max_in_flight = (options->max_in_flight + options->threads - 1) / options->threads;
+    thread->log = options->access_log ? access_log_lane(options->access_log, index) : NULL;
+    randombytes_buf(&thread->id_prefix, sizeof thread->id_prefix);
+    thread->loop = loop_create();
+    if (!thread->loop)
+        return false;
+    thread->daemon = daemon_create(thread);
+    if (!thread->daemon)
+        return false;
+    info = MHD_get_daemon_info(thread->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    thread->daemon_io = loop_io_add(thread->loop, info->epoll_fd, LOOP_READABLE, on_daemon_ready, thread);
+    thread->first_hook = loop_hook_add(thread->loop, run_daemon, thread);
+    thread->sweep_timer = loop_timer_create(thread->loop, sweep, thread);
+    if (!thread->daemon_io || !thread->first_hook || !thread->sweep_timer)
+        return false;
+    thread->app_thread = server->app->thread_start(server->app->context, thread->loop);
+    if (!thread->app_thread)
+        return false;
+    thread->last_hook = loop_hook_add(thread->loop, notice_late_answers, thread);
+    loop_timer_every(thread->sweep_timer, SWEEP_MS);
+    return thread->last_hook != NULL;
+}
+
+void *http_thread_main(void *context)
+{
+    struct http_thread *thread = context;
+
+    loop_run(thread->loop);
+    return NULL;
+}
+
+/* ---- New connections ---- */
+
+static void take_over(struct loop_message *message)
+{
+    struct handover *handover = (struct handover *)message;
+    struct http_thread *thread = handover->thread;
+
+    /* On failure MHD has closed the socket, and nobody was told of it. */
+    if (MHD_add_connection(thread->daemon, handover->fd, (const struct sockaddr *)&handover->peer,
+                           handover->length) != MHD_YES) {
+        log_warn("connection not taken", LOG_U64("thread", thread->index));
+        atomic_fetch_sub_explicit(&thread->connections, 1, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&thread->server->connections, 1, memory_order_relaxed);
+    }
+    thread->runnable = true;
+    free(handover);
+}
+
+void http_thread_hand_over(struct http_thread *thread, int fd, const struct sockaddr_storage *peer, socklen_t length)
+{
+    struct handover *handover = malloc(sizeof *handover);
+
+    if (!handover) {
+        http_socket_refuse(fd, 503, "Service Unavailable", "out of memory");
+        return;
+    }
+    *handover = (struct handover){ { NULL, take_over }, thread, fd, length, *peer };
+    atomic_fetch_add_explicit(&thread->connections, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&thread->server->connections, 1, memory_order_relaxed);
+    loop_post(thread->loop, &handover->message);
+}
+
+/* ---- Drain and end ---- */
+
+void http_thread_drain(struct http_thread *thread)
+{
+    loop_post(thread->loop, &thread->drain_message);
+}
+
+void http_thread_close_idle(struct http_thread *thread)
+{
+    loop_post(thread->loop, &thread->close_message);
+}
+
+unsigned http_thread_release(struct http_thread *thread)
+{
+    unsigned cut_off = thread->in_flight;
+    const struct http_app *app = thread->server->app;
+
+    if (thread->app_thread) {
+        app->thread_abandon(thread->app_thread);
+        /* What was suspended is answered now; MHD panics if any were left. */
+        MHD_run(thread->daemon);
+    }
+    if (thread->daemon) {
+        loop_io_remove(thread->daemon_io);
+        MHD_stop_daemon(thread->daemon);
+    }
+    if (thread->app_thread)
+        app->thread_stop(thread->app_thread);
+    http_lingering_sweep(thread, UINT64_MAX);
+    http_exchange_free_spares(thread);
+    loop_destroy(thread->loop);
+    return cut_off;
+}
