@@ -1,0 +1,230 @@
+#include "routes/app.h"
+
+#include <stdlib.h>
+
+#include "routes/outcome.h"
+#include "routes/problem.h"
+#include "routes/route.h"
+#include "service/base/clock.h"
+
+#define THREADS_MAX 256
+
+struct routes {
+    struct http_app app;
+    struct engine *engine;
+    const struct settings *settings;
+    bool (*draining)(void *context);
+    void *draining_context;
+    unsigned thread_count;
+    struct routes_thread *threads[THREADS_MAX];
+};
+
+/* ---- Threads ---- */
+
+static void *thread_start(void *context, struct loop *loop)
+{
+    struct routes *routes = context;
+    struct routes_thread *thread;
+
+    if (routes->thread_count >= THREADS_MAX)
+        return NULL;
+    thread = calloc(1, sizeof *thread);
+    if (!thread)
+        return NULL;
+    thread->routes = routes;
+    thread->loop = loop;
+    thread->session = engine_attach(routes->engine, loop);
+    if (!thread->session) {
+        free(thread);
+        return NULL;
+    }
+    thread->settings = settings_ref(routes->settings);
+    routes->threads[routes->thread_count++] = thread;
+    return thread;
+}
+
+static void thread_abandon(void *context)
+{
+    struct routes_thread *thread = context;
+
+    engine_detach(thread->session);
+    thread->session = NULL;
+}
+
+static void thread_stop(void *context)
+{
+    struct routes_thread *thread = context;
+
+    engine_detach(thread->session);
+    settings_unref(thread->settings);
+    free(thread);
+}
+
+struct reload_message {
+    struct loop_message message;
+    struct routes_thread *thread;
+    const struct settings *settings;
+};
+
+static void take_settings(struct loop_message *message)
+{
+    struct reload_message *reload = (struct reload_message *)message;
+
+    settings_unref(reload->thread->settings);
+    reload->thread->settings = reload->settings;
+    free(reload);
+}
+
+bool routes_reload(struct routes *routes, const struct settings *settings)
+{
+    for (unsigned i = 0; i < routes->thread_count; i++) {
+        struct reload_message *reload = malloc(sizeof *reload);
+        if (!reload)
+            return false;
+        *reload = (struct reload_message){ { NULL, take_settings }, routes->threads[i], settings_ref(settings) };
+        loop_post(routes->threads[i]->loop, &reload->message);
+    }
+    return true;
+}
+
+/* ---- Exchanges ---- */
+
+static void answer_options(struct http_exchange *ex, const struct route *route)
+{
+    static _Thread_local char allow[ROUTE_ALLOW_SIZE];
+
+    route_allow(route, allow);
+    http_reply_field(ex, "Allow", allow);
+    http_send_empty(ex, 204);
+}
+
+static void answer_not_allowed(struct http_exchange *ex, const struct route *route)
+{
+    static _Thread_local char allow[ROUTE_ALLOW_SIZE];
+
+    route_allow(route, allow);
+    http_reply_field(ex, "Allow", allow);
+    problem_send(ex, PROBLEM_METHOD_NOT_ALLOWED, "this method is not for this resource; see Allow");
+}
+
+static void begin(struct http_exchange *ex)
+{
+    struct route_state *state = route_state(ex);
+    const struct http_request *request = http_request(ex);
+    struct bytes rest = BYTES_NONE;
+    const struct route *route;
+
+    memset(state, 0, offsetof(struct route_state, if_match));
+    if (request->method == HTTP_OPTIONS && bytes_equal(request->path, BYTES("*"))) {
+        http_send_empty(ex, 204);
+        return;
+    }
+    route = route_find(request->path, &rest);
+    if (!route) {
+        problem_send(ex, PROBLEM_NO_ROUTE, "no such route; GET /capabilities tells what there is");
+        return;
+    }
+    state->route = route;
+    http_note_route(ex, route->name, BYTES_NONE);
+    if (route->has_entry) {
+        enum path_outcome outcome = path_parse_entry(rest, &state->scratch, &state->entry);
+        state->is_raw = route->path.len == sizeof "/raw/" - 1;
+        http_note_route(ex, route->name, state->entry.ns);
+        if (outcome != PATH_OK) {
+            problem_send(ex, outcome == PATH_KEY_TOO_LONG ? PROBLEM_URI_TOO_LONG
+                             : outcome == PATH_NO_KEY     ? PROBLEM_NO_ROUTE
+                                                          : PROBLEM_BAD_REQUEST,
+                         path_outcome_detail(outcome));
+            return;
+        }
+    }
+    if (!route->methods[request->method].complete)
+        request->method == HTTP_OPTIONS ? answer_options(ex, route) : answer_not_allowed(ex, route);
+    else if (route->methods[request->method].begin)
+        route->methods[request->method].begin(ex);
+}
+
+static void complete(struct http_exchange *ex)
+{
+    route_state(ex)->route->methods[http_request(ex)->method].complete(ex);
+}
+
+static void end(struct http_exchange *ex)
+{
+    value_unref(route_state(ex)->op.entry.value);
+}
+
+/* ---- Operations ---- */
+
+static void finish_pending(struct engine_op *op)
+{
+    struct http_exchange *ex = op->context;
+
+    route_state(ex)->finish(ex);
+}
+
+void route_submit(struct http_exchange *ex, enum engine_verb verb, void (*finish)(struct http_exchange *ex))
+{
+    struct route_state *state = route_state(ex);
+    struct routes_thread *thread = route_thread(ex);
+    struct engine_op *op = &state->op;
+
+    op->verb = verb;
+    op->ns = state->entry.ns;
+    op->key = state->entry.key;
+    op->now_ns = loop_now(thread->loop);
+    op->deadline_ns = op->now_ns + thread->settings->cache_deadline_ms * NS_PER_MS;
+    op->done = finish_pending;
+    op->context = ex;
+    state->finish = finish;
+    if (engine_submit(thread->session, op) == ENGINE_DONE)
+        finish(ex);
+}
+
+/* ---- Making ---- */
+
+struct routes *routes_create(struct engine *engine, const struct settings *settings)
+{
+    struct routes *routes = calloc(1, sizeof *routes);
+
+    if (!routes)
+        return NULL;
+    routes->engine = engine;
+    routes->settings = settings_ref(settings);
+    routes->app = (struct http_app){
+        .state_bytes = sizeof(struct route_state),
+        .thread_start = thread_start,
+        .thread_abandon = thread_abandon,
+        .thread_stop = thread_stop,
+        .begin = begin,
+        .complete = complete,
+        .end = end,
+        .refuse = problem_refuse,
+        .context = routes,
+    };
+    return routes;
+}
+
+void routes_set_draining(struct routes *routes, bool (*draining)(void *context), void *context)
+{
+    routes->draining_context = context;
+    routes->draining = draining;
+}
+
+bool routes_draining(const struct routes *routes)
+{
+    return routes->draining && routes->draining(routes->draining_context);
+}
+
+void routes_destroy(struct routes *routes)
+{
+    if (!routes)
+        return;
+    settings_unref(routes->settings);
+    free(routes);
+}
+
+const struct http_app *routes_app(struct routes *routes)
+{
+    return &routes->app;
+}

@@ -1,0 +1,58 @@
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "routes/problem.h"
+#include "routes/route.h"
+
+static json_t *features(unsigned capabilities)
+{
+    return json_pack("{s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:b}",                          /* */
+                     "store", (capabilities & ENGINE_CAN_STORE) != 0,              /* */
+                     "conditions", (capabilities & ENGINE_CAN_CONDITIONS) != 0,    /* */
+                     "sliding_ttl", (capabilities & ENGINE_CAN_SLIDE) != 0,        /* */
+                     "flush", (capabilities & ENGINE_CAN_FLUSH) != 0,              /* */
+                     "flush_tag", 0, "flush_prefix", 0,                            /* */
+                     "shared", (capabilities & ENGINE_IS_SHARED) != 0,             /* */
+                     "persistent", (capabilities & ENGINE_IS_PERSISTENT) != 0);
+}
+
+static json_t *limits(const struct routes_thread *thread)
+{
+    const struct settings *settings = thread->settings;
+    size_t engine_max = thread->session->engine->max_value_bytes;
+    json_int_t value_max = (json_int_t)settings->cache_max_value_bytes;
+    json_t *default_ttl = settings->cache_default_ttl_ms == TTL_NONE
+                              ? json_null()
+                              : json_real((double)settings->cache_default_ttl_ms / 1000);
+
+    if (engine_max > 0 && (json_int_t)engine_max < value_max)
+        value_max = (json_int_t)engine_max;
+    return json_pack("{s:i,s:i,s:I,s:o,s:I,s:I,s:I}",                              /* */
+                     "namespace_bytes", PATH_NAMESPACE_MAX, "key_bytes", PATH_KEY_MAX, /* */
+                     "value_bytes", value_max,                                     /* */
+                     "default_ttl", default_ttl,                                   /* */
+                     "max_ttl", (json_int_t)(TTL_MAX_MS / 1000),                   /* */
+                     "deadline_ms", (json_int_t)settings->cache_deadline_ms,       /* */
+                     "request_timeout_ms", (json_int_t)settings->http_request_timeout_ms);
+}
+
+void capabilities_answer(struct http_exchange *ex)
+{
+    const struct routes_thread *thread = route_thread(ex);
+    const struct engine *engine = thread->session->engine;
+    json_t *document = json_pack("{s:s,s:s,s:o,s:o}", "engine", engine->table->name, "version", CUBBY_VERSION,
+                                 "supports", features(engine->capabilities), "limits", limits(thread));
+    char *text = document ? json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+
+    if (!text) {
+        problem_send(ex, PROBLEM_OVERLOADED, "out of memory");
+    } else {
+        size_t len = strlen(text);
+        text[len] = '\n'; /* takes the place of the NUL */
+        http_reply_field(ex, "Content-Type", "application/json");
+        http_reply_field(ex, "Cache-Control", "no-store");
+        http_send_copy(ex, 200, bytes_of(text, len + 1));
+    }
+    free(text);
+    json_decref(document);
+}

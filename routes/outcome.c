@@ -1,0 +1,32 @@
+#include "routes/outcome.h"
+
+#include "routes/problem.h"
+
+static const struct outcome_row {
+    enum problem problem;
+    const char *detail; /* where the engine gives none */
+    bool may_have_happened;
+} rows[ENGINE_STATUSES] = {
+    [ENGINE_OK] = { PROBLEM_INTERNAL, "no answer for this outcome", false },
+    [ENGINE_CREATED] = { PROBLEM_INTERNAL, "no answer for this outcome", false },
+    [ENGINE_MISS] = { PROBLEM_NOT_FOUND, "no entry under this key", false },
+    [ENGINE_MISMATCH] = { PROBLEM_PRECONDITION_FAILED, "the entry's ETag does not meet the condition", false },
+    [ENGINE_TOO_LARGE] = { PROBLEM_CONTENT_TOO_LARGE, "the value is larger than the engine takes", false },
+    [ENGINE_FULL] = { PROBLEM_ENGINE_FULL, "no memory left, and nothing that could be evicted", false },
+    [ENGINE_BUSY] = { PROBLEM_OVERLOADED, "too much is waiting for the engine", false },
+    [ENGINE_UNAVAILABLE] = { PROBLEM_ENGINE_UNAVAILABLE, "the engine cannot be reached", false },
+    [ENGINE_LATE] = { PROBLEM_ENGINE_TIMEOUT, "the engine did not answer within CACHE_DEADLINE_MS", true },
+    [ENGINE_REFUSED] = { PROBLEM_ENGINE_UNAVAILABLE, "the engine denies service", false },
+    [ENGINE_FAILED] = { PROBLEM_ENGINE_UNAVAILABLE, "the engine failed", true },
+};
+
+void outcome_send(struct http_exchange *ex, const struct engine_op *op)
+{
+    const struct outcome_row *row = &rows[op->status];
+    const char *detail = op->detail ? op->detail : row->detail;
+
+    if (row->may_have_happened && engine_verb_writes(op->verb))
+        problem_send_unknown(ex, row->problem, detail);
+    else
+        problem_send(ex, row->problem, detail);
+}

@@ -1,0 +1,104 @@
+/* route.h - what the files of routes/ share: the table's rows, one thread's
+ * context, one exchange's state.
+ *
+ *   table.c         paths and methods to handlers
+ *   entry.c         /cache and /raw: one entry, two views
+ *   entry_request.c what a request for an entry asks for
+ *   view_json.c, view_raw.c   how an entry is shown
+ *   flush.c, health.c, capabilities.c   the resources of these names
+ *   problem.c       error answers; outcome.c: engine outcomes as answers
+ *   the rest        pure parts: paths, queries, TTLs, tags, media types, text
+ *
+ * Threading: everything here belongs to one service thread. */
+#pragma once
+
+#include "engines/engine.h"
+#include "routes/accept.h"
+#include "routes/etag.h"
+#include "routes/path.h"
+#include "routes/range.h"
+#include "routes/ttl.h"
+#include "service/config/settings.h"
+#include "service/http/exchange.h"
+
+/* The envelope's head at its longest: a key of 1,024 bytes and a content type
+ * of 255, each byte escaped to six, and the member names. */
+#define ROUTE_TEXT_SIZE 9216
+
+/* One service thread's side of the application. */
+struct routes_thread {
+    struct routes *routes;
+    struct loop *loop;
+    struct engine_session *session;
+    const struct settings *settings; /* one reference */
+    char text[ROUTE_TEXT_SIZE];      /* where answers are put together */
+};
+
+typedef void route_fn(struct http_exchange *ex);
+
+struct route_method {
+    route_fn *begin;    /* header section there: check, accept the body; may be NULL */
+    route_fn *complete; /* body there: answer, or submit and return */
+};
+
+struct route {
+    const char *name;  /* as in the contract: "/cache/{ns}/{key}" */
+    struct bytes path; /* whole, or with a trailing slash the part before {ns} */
+    bool has_entry;    /* {ns}/{key} follows */
+    struct route_method methods[HTTP_METHODS];
+};
+
+/* How an exchange got to where it is. */
+struct route_state {
+    const struct route *route;
+    struct engine_op op;
+    void (*finish)(struct http_exchange *ex);
+    struct path_entry entry;
+    bool is_raw;  /* /raw: the lenient view */
+    bool as_raw;  /* GET /cache?raw=1 */
+    int64_t ttl_ms;
+    int64_t idle_ms;
+    struct engine_condition condition;
+    /* Texts of the answer. */
+    char etag[ETAG_TEXT_SIZE];
+    char ttl[TTL_TEXT_SIZE];
+    char range[RANGE_TEXT_SIZE];
+    char content_type[VALUE_CONTENT_TYPE_MAX + 1];
+    /* Large, and written before it is read. */
+    engine_version if_match[ETAG_LIST_MAX];
+    engine_version if_none_match[ETAG_LIST_MAX];
+    struct path_scratch scratch;
+};
+
+static inline struct route_state *route_state(struct http_exchange *ex)
+{
+    return http_state(ex);
+}
+
+static inline struct routes_thread *route_thread(struct http_exchange *ex)
+{
+    return http_thread(ex);
+}
+
+/* The row for a path; NULL for none. `*rest` is what follows a prefix. */
+const struct route *route_find(struct bytes path, struct bytes *rest);
+
+/* The methods of a row as the value of Allow. */
+#define ROUTE_ALLOW_SIZE 64
+void route_allow(const struct route *route, char out[ROUTE_ALLOW_SIZE]);
+
+/* Fills what the state's op needs for any verb and submits it; `finish` answers
+ * from its results, now or later. */
+void route_submit(struct http_exchange *ex, enum engine_verb verb, void (*finish)(struct http_exchange *ex));
+
+/* Handlers, by file. */
+route_fn entry_read_begin, entry_read;           /* entry.c: GET, HEAD */
+route_fn entry_put_begin, entry_put;             /* PUT */
+route_fn entry_delete_begin, entry_delete;       /* DELETE */
+route_fn entry_patch_begin, entry_patch;         /* PATCH */
+route_fn flush_begin, flush_complete;            /* flush.c */
+route_fn health_answer, ready_answer;            /* health.c */
+route_fn capabilities_answer;                    /* capabilities.c */
+
+/* Whether the process is told to stop; for /readyz. */
+bool routes_draining(const struct routes *routes);

@@ -1,0 +1,75 @@
+#include "routes/problem.h"
+#include "routes/route.h"
+
+static const struct route table[] = {
+    {
+        .name = "/cache/{ns}/{key}",
+        .path = { "/cache/", 7 },
+        .has_entry = true,
+        .methods = {
+            [HTTP_GET] = { entry_read_begin, entry_read },
+            [HTTP_HEAD] = { entry_read_begin, entry_read },
+            [HTTP_PUT] = { entry_put_begin, entry_put },
+            [HTTP_DELETE] = { entry_delete_begin, entry_delete },
+            [HTTP_PATCH] = { entry_patch_begin, entry_patch },
+        },
+    },
+    {
+        .name = "/raw/{ns}/{key}",
+        .path = { "/raw/", 5 },
+        .has_entry = true,
+        .methods = {
+            [HTTP_GET] = { entry_read_begin, entry_read },
+            [HTTP_HEAD] = { entry_read_begin, entry_read },
+            [HTTP_PUT] = { entry_put_begin, entry_put },
+            [HTTP_DELETE] = { entry_delete_begin, entry_delete },
+        },
+    },
+    {
+        .name = "/flush",
+        .path = { "/flush", 6 },
+        .methods = { [HTTP_POST] = { flush_begin, flush_complete } },
+    },
+    {
+        .name = "/healthz",
+        .path = { "/healthz", 8 },
+        .methods = { [HTTP_GET] = { NULL, health_answer }, [HTTP_HEAD] = { NULL, health_answer } },
+    },
+    {
+        .name = "/readyz",
+        .path = { "/readyz", 7 },
+        .methods = { [HTTP_GET] = { NULL, ready_answer }, [HTTP_HEAD] = { NULL, ready_answer } },
+    },
+    {
+        .name = "/capabilities",
+        .path = { "/capabilities", 13 },
+        .methods = { [HTTP_GET] = { NULL, capabilities_answer }, [HTTP_HEAD] = { NULL, capabilities_answer } },
+    },
+};
+
+const struct route *route_find(struct bytes path, struct bytes *rest)
+{
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        const struct route *route = &table[i];
+        if (route->has_entry ? path_under(path, route->path, rest) : bytes_equal(path, route->path))
+            return route;
+    }
+    return NULL;
+}
+
+void route_allow(const struct route *route, char out[ROUTE_ALLOW_SIZE])
+{
+    static const char *const names[HTTP_METHODS] = {
+        [HTTP_GET] = "GET",       [HTTP_HEAD] = "HEAD",   [HTTP_PUT] = "PUT",         [HTTP_POST] = "POST",
+        [HTTP_DELETE] = "DELETE", [HTTP_PATCH] = "PATCH", [HTTP_OPTIONS] = "OPTIONS",
+    };
+    char *end = out;
+
+    for (int method = 0; method < HTTP_METHOD_OTHER; method++) {
+        if (!route->methods[method].complete && method != HTTP_OPTIONS)
+            continue;
+        if (end != out)
+            end = stpcpy(end, ", ");
+        end = stpcpy(end, names[method]);
+    }
+}

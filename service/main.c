@@ -1,0 +1,93 @@
+/* main.c - wiring only: command line, settings, engine, service. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "engines/registry.h"
+#include "service/base/log.h"
+#include "service/config/cli.h"
+#include "service/config/cpus.h"
+#include "service/config/settings.h"
+#include "service/service.h"
+
+static void log_joined(const char *message, const struct settings_texts *texts)
+{
+    char *joined = settings_texts_join(texts, "; ");
+
+    if (joined)
+        log_info(message, LOG_STRING("detail", joined));
+    free(joined);
+}
+
+/* What a person who reads the log wants to know of the start. */
+static void log_settings(const struct settings *settings, const struct settings_report *report)
+{
+    char *line = settings_describe(settings);
+
+    if (line)
+        log_info("settings", LOG_STRING("values", line));
+    free(line);
+    log_joined("environment variables of a Kubernetes service ignored", &report->ignored);
+    log_joined("settings adjusted", &report->notes);
+}
+
+static int serve(const struct settings *settings)
+{
+    unsigned threads = settings->http_threads > 0 ? (unsigned)settings->http_threads : cpus_available("");
+    char *error;
+    struct engine *engine = registry_open(settings, threads, &error);
+
+    if (!engine) {
+        fprintf(stderr, "cubby: %s\n", error ? error : "out of memory");
+        free(error);
+        settings_unref(settings);
+        return SETTINGS_EXIT_STATUS;
+    }
+    return service_run(engine, settings, threads);
+}
+
+static int load_and(enum cli_action action)
+{
+    struct settings_report report;
+    const struct settings *settings;
+
+    settings_report_init(&report);
+    settings = settings_load(environ, &report);
+    if (!settings) {
+        settings_report_print(&report, stderr);
+        settings_report_release(&report);
+        return SETTINGS_EXIT_STATUS;
+    }
+    if (action == CLI_SERVE)
+        log_settings(settings, &report);
+    settings_report_release(&report);
+    if (action == CLI_SERVE)
+        return serve(settings);
+    settings_unref(settings);
+    puts("settings are good");
+    return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    enum cli_action action = cli_parse(argc, argv, stderr);
+
+    switch (action) {
+    case CLI_SERVE:
+    case CLI_CHECK:
+        return load_and(action);
+    case CLI_HELP:
+        cli_write_help(stdout);
+        return EXIT_SUCCESS;
+    case CLI_HELP_MARKDOWN:
+        settings_write_markdown(stdout);
+        return EXIT_SUCCESS;
+    case CLI_VERSION:
+        cli_write_version(stdout);
+        return EXIT_SUCCESS;
+    case CLI_WRONG:
+        break;
+    }
+    return CLI_EXIT_USAGE;
+}
