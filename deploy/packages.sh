@@ -1,0 +1,61 @@
+# packages.sh - the Debian packages (12 and 13) this project is built, tested and run with.
+#
+# To be sourced by the other scripts:
+#   install_missing $BUILD_PACKAGES $TEST_PACKAGES
+# installs those that are not there yet and does nothing, at once, when all are.
+# shellcheck shell=sh disable=SC2034
+
+BUILD_PACKAGES="gcc libc6-dev cmake ninja-build pkgconf libmicrohttpd-dev libjansson-dev libuv1-dev libsodium-dev \
+libhiredis-dev libmemcached-dev"
+
+# Real engines are part of the tests; their packages' own daemons stay off.
+TEST_PACKAGES="libcriterion-dev python3 python3-pytest redis-server redis-tools memcached"
+
+package_is_installed() {
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# Runs a command as root.
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null 2>&1; then
+        sudo "$@"
+    else
+        echo "This needs root or sudo: $*" >&2
+        return 1
+    fi
+}
+
+# apt-get install without starting what the packages would start. The policy
+# that forbids it is taken away again, unless the machine had one of its own.
+install_quietly() {
+    # shellcheck disable=SC2016 # the inner shell expands it
+    as_root env DEBIAN_FRONTEND=noninteractive sh -euc '
+        policy=/usr/sbin/policy-rc.d
+        if [ ! -e "$policy" ]; then
+            trap "rm -f $policy" EXIT
+            trap "exit 130" HUP INT TERM
+            printf "#!/bin/sh\nexit 101\n" >"$policy"
+            chmod 755 "$policy"
+        fi
+        apt-get -q -o DPkg::Lock::Timeout=300 update
+        apt-get -q -y -o DPkg::Lock::Timeout=300 --no-install-recommends install "$@"
+        for package in "$@"; do
+            case $package in
+            redis-server | memcached) update-rc.d "$package" disable >/dev/null 2>&1 || true ;;
+            esac
+        done
+    ' install "$@"
+}
+
+install_missing() {
+    missing=
+    for package in "$@"; do
+        package_is_installed "$package" || missing="$missing $package"
+    done
+    [ -n "$missing" ] || return 0
+    echo "Installing:$missing" >&2
+    # shellcheck disable=SC2086 # a list of words
+    install_quietly $missing >&2
+}

@@ -1,0 +1,148 @@
+#!/bin/bash
+# All tests. Installs what is missing, builds what is needed under build/, prints a summary, and ends with a status
+# other than 0 when anything failed. A step that could not run because its build failed counts as failed.
+#
+#   tests/run.sh            everything
+#   tests/run.sh unit http  only these steps: unit stress http race smoke fuzz
+set -euo pipefail
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+# shellcheck source=deploy/packages.sh
+. "$root/deploy/packages.sh"
+cd "$root"
+
+python=/usr/bin/python3
+jobs=$(nproc)
+wanted=("$@")
+summary=()
+failures=0
+
+export CUBBY_WERROR=ON
+export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1
+export UBSAN_OPTIONS=print_stacktrace=1
+export TSAN_OPTIONS=second_deadlock_stack=1
+export PYTHONDONTWRITEBYTECODE=1
+# Settings of the caller's must not steer the tests.
+unset "${!HTTP_@}" "${!CACHE_@}" "${!MEMORY_@}" "${!REDIS_@}" "${!MEMCACHED_@}" "${!LOG_@}"
+
+is_wanted() {
+    local step
+    [ ${#wanted[@]} -gt 0 ] || return 0
+    for step in "${wanted[@]}"; do
+        [ "$step" != "$1" ] || return 0
+    done
+    return 1
+}
+
+# run_step NAME COMMAND...: runs it unless other steps were asked for, and notes how it went.
+run_step() {
+    local name=$1 began=$SECONDS status=0
+    shift
+    is_wanted "$name" || return 0
+    printf '\n==== %s\n' "$name"
+    # A subshell of its own keeps -e alive inside the function.
+    set +e
+    (
+        set -e
+        "$@"
+    )
+    status=$?
+    set -e
+    if [ $status -eq 0 ]; then
+        summary+=("$(printf 'passed   %4d s  %s' $((SECONDS - began)) "$name")")
+    elif [ $status -eq 77 ]; then
+        summary+=("$(printf 'skipped  %4d s  %s' $((SECONDS - began)) "$name")")
+    else
+        summary+=("$(printf 'FAILED   %4d s  %s (status %d)' $((SECONDS - began)) "$name" $status)")
+        failures=$((failures + 1))
+    fi
+}
+
+build() {
+    local preset=$1
+    shift
+    cmake --preset "$preset" >/dev/null
+    cmake --build "build/$preset" -j "$jobs" "$@" | tail -n 40
+}
+
+run_pytest() {
+    "$python" -m pytest -q -p no:cacheprovider --durations=5 "$@"
+}
+
+# Criterion: units, and the contract that every engine keeps; with address and undefined-behaviour sanitizers. The
+# lint tests (tests/lint) are among them.
+step_unit() {
+    build dev
+    ctest --test-dir build/dev --output-on-failure --no-tests=error -j "$jobs" -LE stress
+}
+
+# Plain programs under the thread sanitizer.
+step_stress() {
+    build tsan
+    ctest --test-dir build/tsan --output-on-failure --no-tests=error -L stress
+}
+
+step_http() {
+    build dev
+    CUBBY_BINARY=$root/build/dev/cubby run_pytest tests/http
+}
+
+# The parts of the HTTP suite in which threads meet, against the thread-sanitized service.
+step_race() {
+    build tsan --target cubby
+    CUBBY_BINARY=$root/build/tsan/cubby run_pytest tests/http/test_conditions.py tests/http/test_connections.py \
+        tests/http/test_flush.py tests/http/test_drain.py
+}
+
+step_smoke() {
+    build release
+    CUBBY_BINARY=$root/build/release/cubby run_pytest -m smoke tests/http
+}
+
+# A few seconds for every fuzz target, on top of its corpus.
+step_fuzz() {
+    local target name seconds=${CUBBY_FUZZ_SECONDS:-5} found=0
+    if ! command -v clang >/dev/null 2>&1; then
+        echo "skipped: no clang"
+        return 77
+    fi
+    cmake --preset fuzz >/dev/null
+    ninja -C build/fuzz -j "$jobs" tests/fuzz/all | tail -n 5
+    for target in build/fuzz/tests/fuzz/fuzz_*; do
+        if [ ! -f "$target" ] || [ ! -x "$target" ]; then
+            continue
+        fi
+        found=1
+        name=$(basename "$target")
+        mkdir -p "build/fuzz/found/$name"
+        echo "$name"
+        "$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 \
+            -artifact_prefix="build/fuzz/found/$name/" "build/fuzz/found/$name" \
+            "$(corpus_of "$name")" || return 1
+    done
+    [ $found -eq 1 ]
+}
+
+# The seeds of a fuzz target, where it has some: tests/fuzz/corpus/NAME without fuzz_.
+corpus_of() {
+    local seeds=tests/fuzz/corpus/${1#fuzz_}
+    [ -d "$seeds" ] || { seeds=build/fuzz/empty && mkdir -p "$seeds"; }
+    printf '%s' "$seeds"
+}
+
+# shellcheck disable=SC2086 # lists of words
+install_missing $BUILD_PACKAGES $TEST_PACKAGES
+
+run_step unit step_unit
+run_step stress step_stress
+run_step http step_http
+run_step race step_race
+run_step smoke step_smoke
+run_step fuzz step_fuzz
+
+printf '\n==== summary after %d s\n' "$SECONDS"
+printf '%s\n' "${summary[@]}"
+[ $failures -eq 0 ] || {
+    echo "$failures of ${#summary[@]} steps failed" >&2
+    exit 1
+}
