@@ -60,7 +60,8 @@ static void send_problem(struct http_exchange *ex, enum problem problem, struct 
     buffer_add_string(&body, "}\n");
 
     http_reply_field(ex, "Content-Type", "application/problem+json");
-    http_reply_field(ex, "Cache-Control", "no-store");
+    if (!http_reply_has(ex, "Cache-Control"))
+        http_reply_field(ex, "Cache-Control", "no-store");
     if (row->status == 503)
         http_reply_field(ex, "Retry-After", "1");
     http_send_copy(ex, row->status, buffer_bytes(&body));

@@ -13,13 +13,11 @@ struct spec {
     size_t last; /* without first: the suffix length */
 };
 
-/* Reads digits; numbers beyond size_t stop at its end, which no value reaches. */
+/* Reads one or more digits; numbers beyond size_t stop at its end, which no value reaches. */
 static bool parse_position(struct bytes text, size_t *position)
 {
     size_t n = 0;
 
-    if (text.len == 0)
-        return false;
     for (size_t i = 0; i < text.len; i++) {
         if (text.ptr[i] < '0' || text.ptr[i] > '9')
             return false;

@@ -11,12 +11,12 @@
 #include "service/config/settings.h"
 #include "service/service.h"
 
-static void log_joined(const char *message, const struct settings_texts *texts)
+static void log_joined(enum log_level level, const char *message, const struct settings_texts *texts)
 {
     char *joined = settings_texts_join(texts, "; ");
 
     if (joined)
-        log_info(message, LOG_STRING("detail", joined));
+        LOG_AT(level, message, LOG_STRING("detail", joined));
     free(joined);
 }
 
@@ -28,8 +28,8 @@ static void log_settings(const struct settings *settings, const struct settings_
     if (line)
         log_info("settings", LOG_STRING("values", line));
     free(line);
-    log_joined("environment variables of a Kubernetes service ignored", &report->ignored);
-    log_joined("settings adjusted", &report->notes);
+    log_joined(LOG_LEVEL_INFO, "variables of other software ignored", &report->ignored);
+    log_joined(LOG_LEVEL_WARN, "settings adjusted", &report->notes);
 }
 
 static int serve(const struct settings *settings)

@@ -140,8 +140,7 @@ static void report_left_out(struct access_log *log, uint64_t now_ns, uint64_t re
         suppressed += atomic_load_explicit(&log->lanes[i].suppressed, memory_order_relaxed);
         dropped += atomic_load_explicit(&log->lanes[i].dropped, memory_order_relaxed);
     }
-    if (now_ns < log->next_report_ns ||
-        (suppressed == log->reported_suppressed && dropped == log->reported_dropped))
+    if (now_ns < log->next_report_ns || (suppressed == log->reported_suppressed && dropped == log->reported_dropped))
         return;
     access_log_write_left_out(log, suppressed - log->reported_suppressed, dropped - log->reported_dropped,
                               realtime_ns);

@@ -44,19 +44,21 @@ struct log_field {
 
 /* Fields for log_*(); values are borrowed during the call. A NULL string is
  * written as null. */
+/* clang-format off */
 #define LOG_STRING(field, string) { .name = (field), .kind = LOG_FIELD_BYTES, .bytes = bytes_str(string) }
 #define LOG_BYTES(field, run) { .name = (field), .kind = LOG_FIELD_BYTES, .bytes = (run) }
 #define LOG_U64(field, number) { .name = (field), .kind = LOG_FIELD_U64, .u64 = (number) }
 #define LOG_I64(field, number) { .name = (field), .kind = LOG_FIELD_I64, .i64 = (number) }
 #define LOG_BOOL(field, truth) { .name = (field), .kind = LOG_FIELD_BOOL, .boolean = (truth) }
+/* clang-format on */
 
 /* `message` is a literal. The empty first field lets the list be empty. */
-#define LOG_AT(log_at_level, message, ...)                                                                            \
-    do {                                                                                                              \
-        if (log_enabled(log_at_level)) {                                                                              \
-            const struct log_field log_fields[] = { { .name = NULL }, __VA_ARGS__ };                                  \
-            log_event((log_at_level), (message), log_fields + 1, sizeof log_fields / sizeof log_fields[0] - 1);       \
-        }                                                                                                             \
+#define LOG_AT(log_at_level, message, ...)                                                                           \
+    do {                                                                                                             \
+        if (log_enabled(log_at_level)) {                                                                             \
+            const struct log_field log_fields[] = { { .name = NULL }, __VA_ARGS__ };                                 \
+            log_event((log_at_level), (message), log_fields + 1, sizeof log_fields / sizeof log_fields[0] - 1);      \
+        }                                                                                                            \
     } while (0)
 #define log_debug(...) LOG_AT(LOG_LEVEL_DEBUG, __VA_ARGS__, )
 #define log_info(...) LOG_AT(LOG_LEVEL_INFO, __VA_ARGS__, )

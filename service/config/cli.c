@@ -9,8 +9,8 @@ static const struct {
     const char *word;
     enum cli_action action;
 } words[] = {
-    { "--help", CLI_HELP },       { "-h", CLI_HELP },     { "--help-markdown", CLI_HELP_MARKDOWN },
-    { "--version", CLI_VERSION }, { "-V", CLI_VERSION },  { "--check", CLI_CHECK },
+    { "--help", CLI_HELP },       { "-h", CLI_HELP },    { "--help-markdown", CLI_HELP_MARKDOWN },
+    { "--version", CLI_VERSION }, { "-V", CLI_VERSION }, { "--check", CLI_CHECK },
 };
 
 /* The later in this list wins over the earlier. */

@@ -5,7 +5,7 @@
 #define SECRET OPTION_SECRET
 #define RELOADABLE OPTION_RELOADABLE
 #define HIDDEN OPTION_HIDDEN
-#define OPTION(type, field, name, def, min, max, unit, flags, help)                                                   \
+#define OPTION(type, field, name, def, min, max, unit, flags, help)                                                  \
     [OPT_##field] = { name, OPTION_##type, offsetof(struct settings, field), def, min, max, unit, flags, help },
 const struct option_row option_rows[OPTION_COUNT] = {
 #include "service/config/options.def"
@@ -52,19 +52,37 @@ static unsigned distance_between(struct bytes a, struct bytes b)
     return row[b.len];
 }
 
+/* Letters behind the prefix: those that tell one setting from another. */
+static size_t tail_len(struct bytes name)
+{
+    struct bytes rest = name;
+
+    (void)bytes_cut(&rest, '_');
+    return rest.len;
+}
+
+static const char *nearest_longer(struct bytes name)
+{
+    for (int id = 0; id < OPTION_COUNT && tail_len(name) >= 3; id++)
+        if (!(option_rows[id].flags & OPTION_HIDDEN) && bytes_starts_with(bytes_str(option_rows[id].name), name))
+            return option_rows[id].name;
+    return NULL;
+}
+
 const char *option_nearest(struct bytes name, unsigned distance)
 {
-    const char *nearest = NULL;
+    const char *nearest = nearest_longer(name);
+    unsigned best = tail_len(name) / 2 < distance ? (unsigned)tail_len(name) / 2 : distance;
 
     for (int id = 0; id < OPTION_COUNT; id++) {
         unsigned d = distance_between(name, bytes_str(option_rows[id].name));
 
-        if (option_rows[id].flags & OPTION_HIDDEN || d > distance)
+        if (option_rows[id].flags & OPTION_HIDDEN || d > best)
             continue;
         nearest = option_rows[id].name;
         if (d == 0)
             break;
-        distance = d - 1;
+        best = d - 1;
     }
     return nearest;
 }

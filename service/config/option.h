@@ -47,8 +47,9 @@ extern const struct option_row option_rows[OPTION_COUNT];
 /* Row of that name, or OPTION_COUNT. */
 enum option_id option_find(struct bytes name);
 
-/* The known name that `name` is most like, when it is like one at all (at most
- * `distance` edits), else NULL. */
+/* The known name that `name` is most like: one that it begins, or else one at
+ * most `distance` edits away, and no more than half of what follows the first
+ * underscore. NULL when it is like none. */
 const char *option_nearest(struct bytes name, unsigned distance);
 
 /* True for the types whose field is a `const char *`. */
@@ -66,8 +67,8 @@ struct option_reading {
 
 /* Reads `text` into the row's field; text fields borrow `text` unless
  * reading->settled takes its place. False with reading->why on a fault. */
-bool option_read(struct settings *settings, enum option_id id, const char *text, struct option_reading *reading)
-    MUST_CHECK;
+bool option_read(struct settings *settings, enum option_id id, const char *text,
+                 struct option_reading *reading) MUST_CHECK;
 
 /* Appends the row's value as it could be written in the environment; secrets
  * as ***, nothing for text that is not set. */

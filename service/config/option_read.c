@@ -21,8 +21,7 @@ static bool fault(struct option_reading *reading, const char *format, ...)
 
 static bool out_of_bounds(const struct option_row *row, struct option_reading *reading)
 {
-    return fault(reading, "is not between %llu and %llu", (unsigned long long)row->min,
-                 (unsigned long long)row->max);
+    return fault(reading, "is not between %llu and %llu", (unsigned long long)row->min, (unsigned long long)row->max);
 }
 
 static bool read_number(const struct option_row *row, struct bytes text, uint64_t *out,
@@ -110,8 +109,8 @@ static bool read_list(const struct option_row *row, struct bytes text, struct op
 
     /* A port of six bytes at the most may join each of the entries. */
     buffer_init(&list, row->max + 6 * HOST_LIST_MAX);
-    valid = row->type == OPTION_SERVERS ? host_list_normalise(text, row->min, &list, &why) :
-                                          net_list_normalise(text, &list, &why);
+    valid = row->type == OPTION_SERVERS ? host_list_normalise(text, row->min, &list, &why)
+                                        : net_list_normalise(text, &list, &why);
     if (valid)
         reading->settled = buffer_take_string(&list);
     buffer_release(&list);

@@ -57,14 +57,15 @@ static void copy_text(char **out, const char *text, struct settings_report *repo
         settings_report_fault(report, "settings: no memory");
 }
 
-/* The row whose NAME_FILE `name` is, or OPTION_COUNT. */
-static enum option_id find_file(struct bytes name)
+/* Cuts "_FILE" off the end of `*name`. */
+static bool cut_file(struct bytes *name)
 {
     static const struct bytes suffix = { "_FILE", 5 };
 
-    if (name.len <= suffix.len || !bytes_equal(bytes_of(name.ptr + name.len - suffix.len, suffix.len), suffix))
-        return OPTION_COUNT;
-    return option_find(bytes_of(name.ptr, name.len - suffix.len));
+    if (name->len <= suffix.len || !bytes_equal(bytes_of(name->ptr + name->len - suffix.len, suffix.len), suffix))
+        return false;
+    name->len -= suffix.len;
+    return true;
 }
 
 /* A name of our prefixes that no row has. Its value may be a mistyped secret's
@@ -72,7 +73,9 @@ static enum option_id find_file(struct bytes name)
 static void report_unknown(struct bytes name, const char *value, struct settings_report *report)
 {
     bool common = bytes_starts_with(name, BYTES("LOG_"));
-    const char *nearest = option_nearest(name, common ? SLIP_DISTANCE_LOG : SLIP_DISTANCE);
+    struct bytes stem = name;
+    const char *suffix = cut_file(&stem) ? "_FILE" : "";
+    const char *nearest = option_nearest(stem, common ? SLIP_DISTANCE_LOG : SLIP_DISTANCE);
     char shown[64];
 
     snprintf(shown, sizeof shown, "%.*s", (int)name.len, name.ptr);
@@ -82,7 +85,7 @@ static void report_unknown(struct bytes name, const char *value, struct settings
     if (environment_is_foreign(name) || environment_is_injected(name, bytes_str(value)) || (common && !nearest))
         settings_report_ignored(report, shown);
     else if (nearest)
-        settings_report_fault(report, "%s: unknown setting (did you mean %s?)", shown, nearest);
+        settings_report_fault(report, "%s: unknown setting (did you mean %s%s?)", shown, nearest, suffix);
     else
         settings_report_fault(report, "%s: unknown setting (--help lists all)", shown);
 }
@@ -90,7 +93,7 @@ static void report_unknown(struct bytes name, const char *value, struct settings
 static void gather_variable(struct settings *settings, const char *variable, struct settings_report *report)
 {
     const char *equals = strchr(variable, '=');
-    struct bytes name;
+    struct bytes name, stem;
     enum option_id id;
 
     /* Empty is not set: templates write NAME= for what they leave out. */
@@ -107,7 +110,8 @@ static void gather_variable(struct settings *settings, const char *variable, str
             copy_text(&settings->private->texts[id], equals + 1, report);
         return;
     }
-    id = find_file(name);
+    stem = name;
+    id = cut_file(&stem) ? option_find(stem) : OPTION_COUNT;
     if (id != OPTION_COUNT)
         copy_text(&settings->private->paths[id], equals + 1, report);
     else

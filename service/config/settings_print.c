@@ -137,14 +137,19 @@ static const char page_head[] =
     "- For each setting `NAME`, the variable `NAME_FILE` may name a file that holds the value: a regular file of at\n"
     "  most 64 KiB, of which one newline at the end is dropped. An empty or unreadable file is an error, and so are\n"
     "  `NAME` and `NAME_FILE` together. Use it for secrets.\n"
-    "- On SIGHUP the reloadable settings are read again from their `NAME_FILE`; a fault leaves everything as it was.\n"
-    "- `on` is also `true`, `yes`, `1`, and `off` is `false`, `no`, `0`, in any case. A size is a number of bytes, or a\n"
+    "- On SIGHUP the reloadable settings are read again from their `NAME_FILE`; a fault leaves everything as it "
+    "was.\n"
+    "- `on` is also `true`, `yes`, `1`, and `off` is `false`, `no`, `0`, in any case. A size is a number of bytes, "
+    "or a\n"
     "  number with `K`, `M`, `G` (also `KiB`, `MiB`, `GiB`), powers of 1024.\n"
-    "- A malformed value, one out of bounds, settings that contradict each other, or an unknown name that begins with\n"
+    "- A malformed value, one out of bounds, settings that contradict each other, or an unknown name that begins "
+    "with\n"
     "  `HTTP_`, `CACHE_`, `MEMORY_`, `REDIS_` or `MEMCACHED_`: the service names every fault on standard error and\n"
-    "  exits with status 78. Secrets are never shown. An unknown `LOG_` name is a fault only where it looks like a slip.\n"
+    "  exits with status 78. Secrets are never shown. An unknown `LOG_` name is a fault only where it looks like a "
+    "slip.\n"
     "- Variables that Kubernetes injects for a Service (`REDIS_PORT=tcp://10.0.0.1:6379`, `REDIS_SERVICE_HOST`,\n"
-    "  `REDIS_PORT_6379_TCP_ADDR` and the like), those of systemd, and `HTTP_PROXY` are ignored and named in one log\n"
+    "  `REDIS_PORT_6379_TCP_ADDR` and the like), those of systemd, and `HTTP_PROXY` are ignored and named in one "
+    "log\n"
     "  line.\n";
 
 static struct bytes group_of(const struct option_row *row)
@@ -178,8 +183,8 @@ void settings_write_markdown(FILE *out)
             continue;
         if (!bytes_equal(group, group_of(row))) {
             group = group_of(row);
-            fprintf(out, "\n## %.*s\n\n| setting | default | bounds | meaning |\n|---|---|---|---|\n",
-                    (int)group.len, group.ptr);
+            fprintf(out, "\n## %.*s\n\n| setting | default | bounds | meaning |\n|---|---|---|---|\n", (int)group.len,
+                    group.ptr);
         }
         write_markdown_row(out, row);
     }
@@ -196,7 +201,8 @@ char *settings_describe(const struct settings *settings)
     for (int id = 0; id < OPTION_COUNT; id++) {
         const char *const *text = option_field_const(settings, (enum option_id)id);
 
-        if (settings_is_other_engines(settings, (enum option_id)id) || (option_is_text(option_rows[id].type) && !*text))
+        if (settings_is_other_engines(settings, (enum option_id)id) ||
+            (option_is_text(option_rows[id].type) && !*text))
             continue;
         buffer_add_string(&line, line.len > 0 ? " " : "");
         buffer_add_string(&line, option_rows[id].name);

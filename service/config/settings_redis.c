@@ -90,9 +90,9 @@ static void settle_mode(struct settings *s, struct settings_report *report)
 static void check_one_server(const struct settings *s, struct settings_report *report)
 {
     static const enum option_id one[] = { OPT_redis_host, OPT_redis_url, OPT_redis_unix_socket };
-    const char *many = settings_given(s, OPT_redis_sentinels) ? "REDIS_SENTINELS" :
-                       settings_given(s, OPT_redis_nodes)     ? "REDIS_NODES" :
-                                                                NULL;
+    const char *many = settings_given(s, OPT_redis_sentinels) ? "REDIS_SENTINELS"
+                       : settings_given(s, OPT_redis_nodes)   ? "REDIS_NODES"
+                                                              : NULL;
 
     for (size_t i = 0; many && i < sizeof one / sizeof one[0]; i++)
         if (settings_given(s, one[i]))

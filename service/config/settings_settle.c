@@ -40,8 +40,7 @@ static void settle_value_limit_memory(struct settings *s, struct settings_report
                              (unsigned long long)s->cache_max_value_bytes);
     } else if (s->cache_max_value_bytes >= s->memory_max_bytes) {
         settings_report_fault(report, "CACHE_MAX_VALUE_BYTES: %llu is not below MEMORY_MAX_BYTES, %llu",
-                              (unsigned long long)s->cache_max_value_bytes,
-                              (unsigned long long)s->memory_max_bytes);
+                              (unsigned long long)s->cache_max_value_bytes, (unsigned long long)s->memory_max_bytes);
     }
 }
 

@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <linux/tcp.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "service/base/buffer.h"
 #include "service/base/clock.h"
 
 /* A lingering close reads and drops what a client still sends, for so long and
@@ -201,40 +203,45 @@ struct http_connection *http_connection_of(struct MHD_Connection *mhd)
 
 /* ---- Answers that bypass MHD ---- */
 
-static void send_problem(int fd, const char *request_id, unsigned status, const char *title, const char *detail)
+/* `id` may be empty: one is made up. */
+static void send_canned(int fd, unsigned status, const char *id, const char *detail)
 {
-    char body[512], answer[1024], id_line[HTTP_REQUEST_ID_MAX + 32] = "";
+    const char *slug = status == 408 ? "request-timeout" : status == 413 ? "content-too-large" : "overloaded";
+    const char *title = status == 408   ? "Request Timeout"
+                        : status == 413 ? "Content Too Large"
+                                        : "Service Unavailable";
+    char body[512], answer[1024], made_up[FORMAT_HEX64_LEN + 1] = "";
+
+    if (!id[0]) {
+        uint64_t number;
+        randombytes_buf(&number, sizeof number);
+        format_hex64(made_up, number);
+        id = made_up;
+    }
     int body_len = snprintf(body, sizeof body,
                             "{\"type\":\"/problems/%s\",\"title\":\"%s\",\"status\":%u,\"detail\":\"%s\","
                             "\"request_id\":\"%s\"}\n",
-                            status == 408   ? "request-timeout"
-                            : status == 413 ? "content-too-large"
-                                            : "overloaded",
-                            title, status, detail, request_id);
-    if (request_id[0])
-        snprintf(id_line, sizeof id_line, "X-Request-Id: %s\r\n", request_id);
+                            slug, title, status, detail, id);
     int len = snprintf(answer, sizeof answer,
                        "HTTP/1.1 %u %s\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\n"
-                       "%s%sConnection: close\r\n\r\n%s",
-                       status, title, body_len, id_line, status == 503 ? "Retry-After: 1\r\n" : "", body);
-
+                       "X-Request-Id: %s\r\n%sConnection: close\r\n\r\n%s",
+                       status, title, body_len, id, status == 503 ? "Retry-After: 1\r\n" : "", body);
     (void)!send(fd, answer, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-void http_connection_refuse(struct http_connection *connection, unsigned status, const char *title,
-                            const char *detail)
+void http_connection_refuse(struct http_connection *connection, unsigned status, const char *detail)
 {
     struct http_exchange *ex = connection->exchange;
 
     if (ex)
         ex->status = status;
     connection->linger = true;
-    send_problem(connection->fd, ex ? ex->request_id : "", status, title, detail);
+    send_canned(connection->fd, status, ex ? ex->request_id : "", detail);
 }
 
-void http_socket_refuse(int fd, unsigned status, const char *title, const char *detail)
+void http_socket_refuse(int fd, const char *detail)
 {
-    send_problem(fd, "", status, title, detail);
+    send_canned(fd, 503, "", detail);
     shutdown(fd, SHUT_WR);
     close(fd);
 }
@@ -259,8 +266,7 @@ static void time_out(struct http_connection *connection)
 
     http_connection_set_state(connection, HTTP_CONNECTION_BUSY, 0);
     if (!silent)
-        http_connection_refuse(connection, 408, "Request Timeout",
-                               "the request was not complete within HTTP_REQUEST_TIMEOUT_MS");
+        http_connection_refuse(connection, 408, "the request was not complete within HTTP_REQUEST_TIMEOUT_MS");
     /* MHD finds the end of input and closes. */
     shutdown(connection->fd, SHUT_RDWR);
 }

@@ -202,8 +202,7 @@ static enum MHD_Result step_body(struct http_exchange *ex, const char *upload, s
         return MHD_YES;
     }
     /* MHD takes no answer in the middle of a body. */
-    http_connection_refuse(ex->connection, verdict.status,
-                           verdict.status == 413 ? "Content Too Large" : "Service Unavailable", verdict.detail);
+    http_connection_refuse(ex->connection, verdict.status, verdict.detail);
     return MHD_NO;
 }
 

@@ -105,6 +105,9 @@ struct value *http_body(struct http_exchange *ex);
 #define HTTP_REPLY_FIELDS 20
 void http_reply_field(struct http_exchange *ex, const char *name, const char *value);
 
+/* Whether a field of this name (a literal) was added. */
+bool http_reply_has(const struct http_exchange *ex, const char *name);
+
 /* Scratch memory that lives as long as the exchange; small strings of the
  * answer are built in it. NULL when its HTTP_SCRATCH_BYTES are used up. */
 #define HTTP_SCRATCH_BYTES 2048

@@ -113,14 +113,13 @@ void http_connection_set_state(struct http_connection *connection, enum http_con
 void http_connections_sweep(struct http_thread *thread, uint64_t now_ns);
 /* Drain: ends connections that are between requests. */
 void http_connections_close_idle(struct http_thread *thread);
-/* Writes a whole canned problem answer to the socket, past MHD, which has
+/* Writes a whole problem answer (408, 413 or 503) to the socket, past MHD, which has
  * nothing of its own to send in the states this is for. The caller then makes
  * MHD close the connection. */
-void http_connection_refuse(struct http_connection *connection, unsigned status, const char *title,
-                            const char *detail);
+void http_connection_refuse(struct http_connection *connection, unsigned status, const char *detail);
 void http_lingering_sweep(struct http_thread *thread, uint64_t now_ns);
-/* The same answer on a socket that MHD never saw; closes it. */
-void http_socket_refuse(int fd, unsigned status, const char *title, const char *detail);
+/* 503 on a socket that MHD never saw; closes it. */
+void http_socket_refuse(int fd, const char *detail);
 
 /* ---- Exchanges ---- */
 

@@ -11,6 +11,14 @@ void http_reply_field(struct http_exchange *ex, const char *name, const char *va
     ex->field_count++;
 }
 
+bool http_reply_has(const struct http_exchange *ex, const char *name)
+{
+    for (unsigned i = 0; i < ex->field_count; i++)
+        if (strcmp(ex->fields[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 char *http_scratch(struct http_exchange *ex, size_t len)
 {
     char *room = ex->scratch + ex->scratch_used;
@@ -97,7 +105,7 @@ static void envelope_destroy(void *envelope)
 /* MHD sends a gathered body in a system call of its own after the header, and
  * one buffer together with the header. Below this size copying the value costs
  * less than that call. */
-#define GATHER_FROM ((size_t)4 * 1024)
+#define GATHER_FROM ((size_t)32 * 1024)
 
 static void send_joined(struct http_exchange *ex, unsigned status, struct bytes head, struct value *value,
                         struct bytes tail)

@@ -98,7 +98,7 @@ static bool accept_one(struct http_server *server)
         return false;
     }
     if (atomic_load_explicit(&server->connections, memory_order_relaxed) >= server->options.max_connections)
-        http_socket_refuse(fd, 503, "Service Unavailable", "too many connections");
+        http_socket_refuse(fd, "too many connections");
     else
         http_thread_hand_over(least_loaded(server), fd, &peer, length);
     return true;

@@ -185,7 +185,7 @@ void http_thread_hand_over(struct http_thread *thread, int fd, const struct sock
     struct handover *handover = malloc(sizeof *handover);
 
     if (!handover) {
-        http_socket_refuse(fd, 503, "Service Unavailable", "out of memory");
+        http_socket_refuse(fd, "out of memory");
         return;
     }
     *handover = (struct handover){ { NULL, take_over }, thread, fd, length, *peer };

@@ -1,0 +1,220 @@
+#include "service/base/loop.h"
+
+#include <criterion/criterion.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "service/base/clock.h"
+
+struct seen {
+    struct loop *loop;
+    int count;
+    int stop_after;
+    char order[16];
+};
+
+static void note(struct seen *seen, char what)
+{
+    seen->order[seen->count++] = what;
+    if (seen->count == seen->stop_after)
+        loop_stop(seen->loop);
+}
+
+static void note_timer(void *context)
+{
+    note(context, 't');
+}
+
+Test(loop, a_timer_does_not_fire_before_its_time)
+{
+    struct seen seen = { .loop = loop_create(), .stop_after = 1 };
+    struct loop_timer *timer = loop_timer_create(seen.loop, note_timer, &seen);
+    uint64_t at_ns = clock_monotonic_ns() + 20 * NS_PER_MS;
+
+    loop_timer_at(timer, at_ns);
+    loop_run(seen.loop);
+    cr_assert_geq(clock_monotonic_ns(), at_ns);
+    loop_timer_destroy(timer);
+    loop_destroy(seen.loop);
+}
+
+Test(loop, a_time_that_has_passed_fires_at_once_and_a_stopped_timer_never)
+{
+    struct seen seen = { .loop = loop_create(), .stop_after = 1 };
+    struct seen never = { .loop = seen.loop, .stop_after = -1 };
+    struct loop_timer *timer = loop_timer_create(seen.loop, note_timer, &seen);
+    struct loop_timer *stopped = loop_timer_create(seen.loop, note_timer, &never);
+
+    loop_timer_at(stopped, 1);
+    loop_timer_stop(stopped);
+    loop_timer_at(timer, 1);
+    cr_assert_eq(seen.count, 0, "a timer must not fire inside the call that sets it");
+    loop_run(seen.loop);
+    cr_assert_eq(never.count, 0);
+    loop_destroy(seen.loop);
+}
+
+Test(loop, a_repeating_timer_fires_until_it_is_destroyed)
+{
+    struct seen seen = { .loop = loop_create(), .stop_after = 3 };
+    struct loop_timer *timer = loop_timer_create(seen.loop, note_timer, &seen);
+
+    loop_timer_every(timer, 1);
+    loop_run(seen.loop);
+    cr_assert_eq(seen.count, 3);
+    loop_timer_destroy(timer);
+    loop_destroy(seen.loop);
+}
+
+struct pipe_seen {
+    struct loop *loop;
+    int fds[2];
+    char byte;
+};
+
+static void read_pipe(void *context, int events)
+{
+    struct pipe_seen *seen = context;
+
+    cr_assert(events & LOOP_READABLE);
+    cr_assert_eq(read(seen->fds[0], &seen->byte, 1), 1);
+    loop_stop(seen->loop);
+}
+
+Test(loop, a_descriptor_with_data_is_reported_readable)
+{
+    struct pipe_seen seen = { .loop = loop_create() };
+    struct loop_io *io;
+
+    cr_assert_eq(pipe(seen.fds), 0);
+    io = loop_io_add(seen.loop, seen.fds[0], LOOP_READABLE, read_pipe, &seen);
+    cr_assert_not_null(io);
+    cr_assert_eq(write(seen.fds[1], "x", 1), 1);
+    loop_run(seen.loop);
+    cr_assert_eq(seen.byte, 'x');
+    loop_io_remove(io);
+    loop_destroy(seen.loop);
+    close(seen.fds[0]);
+    close(seen.fds[1]);
+}
+
+struct numbered {
+    struct loop_message message;
+    struct seen *seen;
+    char number;
+};
+
+static void note_message(struct loop_message *message)
+{
+    struct numbered *numbered = (struct numbered *)message;
+
+    note(numbered->seen, numbered->number);
+}
+
+static void *post_three(void *context)
+{
+    static struct numbered messages[3];
+    struct seen *seen = context;
+
+    for (int i = 0; i < 3; i++) {
+        messages[i] = (struct numbered){ { NULL, note_message }, seen, (char)('1' + i) };
+        loop_post(seen->loop, &messages[i].message);
+    }
+    return NULL;
+}
+
+Test(loop, messages_of_another_thread_arrive_in_order)
+{
+    struct seen seen = { .loop = loop_create(), .stop_after = 3 };
+    pthread_t thread;
+
+    cr_assert_eq(pthread_create(&thread, NULL, post_three, &seen), 0);
+    loop_run(seen.loop);
+    pthread_join(thread, NULL);
+    cr_assert_str_eq(seen.order, "123");
+    loop_destroy(seen.loop);
+}
+
+static void hook_a(void *context)
+{
+    struct seen *seen = context;
+
+    if (seen->count < seen->stop_after)
+        note(seen, 'a');
+}
+
+static void hook_b(void *context)
+{
+    struct seen *seen = context;
+
+    if (seen->count < seen->stop_after)
+        note(seen, 'b');
+    loop_skip_wait(seen->loop);
+}
+
+Test(loop, hooks_run_each_turn_in_the_order_they_were_added)
+{
+    struct seen seen = { .loop = loop_create(), .stop_after = 4 };
+    struct loop_hook *first = loop_hook_add(seen.loop, hook_a, &seen);
+    struct loop_hook *second = loop_hook_add(seen.loop, hook_b, &seen);
+
+    loop_run(seen.loop);
+    cr_assert_str_eq(seen.order, "abab");
+    loop_hook_remove(second);
+    loop_hook_remove(first);
+    loop_destroy(seen.loop);
+}
+
+struct answer {
+    struct loop *loop;
+    uint16_t port;
+    uint32_t address;
+    int calls;
+};
+
+static void note_address(void *context, const struct sockaddr *address, socklen_t length, const char *error)
+{
+    struct answer *answer = context;
+    const struct sockaddr_in *in = (const struct sockaddr_in *)address;
+
+    (void)length;
+    cr_assert_null(error);
+    answer->calls++;
+    answer->port = ntohs(in->sin_port);
+    answer->address = ntohl(in->sin_addr.s_addr);
+    loop_stop(answer->loop);
+}
+
+Test(loop, a_look_up_gives_address_and_port)
+{
+    struct answer answer = { .loop = loop_create() };
+
+    cr_assert_not_null(loop_lookup(answer.loop, "127.0.0.1", 6379, note_address, &answer));
+    loop_run(answer.loop);
+    cr_assert_eq(answer.port, 6379);
+    cr_assert_eq(answer.address, 0x7f000001);
+    loop_destroy(answer.loop);
+}
+
+Test(loop, a_cancelled_look_up_tells_nobody)
+{
+    struct answer answer = { .loop = loop_create() };
+    struct loop_lookup *lookup = loop_lookup(answer.loop, "127.0.0.1", 1, note_address, &answer);
+
+    cr_assert_not_null(lookup);
+    loop_lookup_cancel(lookup);
+    loop_destroy(answer.loop);
+    cr_assert_eq(answer.calls, 0);
+}
+
+Test(loop, time_stands_still_within_a_turn)
+{
+    struct loop *loop = loop_create();
+    uint64_t first = loop_now(loop);
+
+    while (clock_monotonic_ns() == first)
+        ;
+    cr_assert_eq(loop_now(loop), first);
+    loop_destroy(loop);
+}
