@@ -3,7 +3,7 @@
 #include <jansson.h>
 
 #include "routes/problem.h"
-#include "routes/ttl.h"
+#include "service/base/ttl.h"
 
 static json_t *parse_object(struct http_exchange *ex, const struct value *body)
 {
@@ -34,7 +34,7 @@ static bool read_ttl(json_t *ttl, int64_t *ttl_ms, const char **fault)
     else if (json_is_string(ttl))
         *fault = ttl_parse(bytes_of(json_string_value(ttl), json_string_length(ttl)), ttl_ms);
     else
-        *fault = "is neither a number of seconds nor null";
+        *fault = "neither a number of seconds nor null";
     return *fault == NULL;
 }
 
@@ -48,7 +48,7 @@ bool body_patch_ttl(struct http_exchange *ex, const struct value *body, int64_t 
     json_object_foreach (object, name, member) {
         found = strcmp(name, "ttl") == 0;
         if (!found)
-            problem_send_about(ex, PROBLEM_BAD_REQUEST, bytes_str(name), "is not known here");
+            problem_send_about(ex, PROBLEM_BAD_REQUEST, bytes_str(name), "unknown member");
         else if (!read_ttl(member, ttl_ms, &fault))
             problem_send_about(ex, PROBLEM_BAD_REQUEST, bytes_str(name), fault);
         else
@@ -57,7 +57,7 @@ bool body_patch_ttl(struct http_exchange *ex, const struct value *body, int64_t 
         break;
     }
     if (good && !found) {
-        problem_send_about(ex, PROBLEM_BAD_REQUEST, BYTES("ttl"), "is missing");
+        problem_send_about(ex, PROBLEM_BAD_REQUEST, BYTES("ttl"), "missing");
         good = false;
     }
     json_decref(object);
@@ -70,10 +70,10 @@ static const char *take_text(struct http_exchange *ex, json_t *member, struct by
     char *copy;
 
     if (!json_is_string(member))
-        return "is not a string";
+        return "not a string";
     copy = http_scratch(ex, len);
     if (!copy)
-        return "is too long";
+        return "too long";
     memcpy(copy, json_string_value(member), len);
     *text = bytes_of(copy, len);
     return NULL;
@@ -95,7 +95,7 @@ bool body_read_flush(struct http_exchange *ex, const struct value *body, struct 
                              : strcmp(name, "tag") == 0     ? &flush->tag
                              : strcmp(name, "prefix") == 0  ? &flush->prefix
                                                             : NULL;
-        fault = slot ? take_text(ex, member, slot) : "is not known here";
+        fault = slot ? take_text(ex, member, slot) : "unknown member";
         if (fault) {
             problem_send_about(ex, PROBLEM_BAD_REQUEST, bytes_str(name), fault);
             break;

@@ -43,7 +43,7 @@ bool entry_request_read(struct http_exchange *ex)
     if (state->is_raw || !values[0].ptr)
         return true;
     if (!bytes_equal(values[0], BYTES("0")) && !bytes_equal(values[0], BYTES("1"))) {
-        problem_send_about(ex, PROBLEM_BAD_REQUEST, names[0], "is 0 or 1");
+        problem_send_about(ex, PROBLEM_BAD_REQUEST, names[0], "must be 0 or 1");
         return false;
     }
     state->as_raw = values[0].ptr[0] == '1';
@@ -80,7 +80,7 @@ static bool choose_ttl(struct http_exchange *ex, struct bytes parameter)
         if (!read_ttl(ex, places[i].name, places[i].text, &found[count]))
             return false;
         if (count > 0 && found[count] != found[0]) {
-            problem_send_about(ex, PROBLEM_BAD_REQUEST, places[i].name, "says another TTL than the request says elsewhere");
+            problem_send_about(ex, PROBLEM_BAD_REQUEST, places[i].name, "another TTL than the request gives elsewhere");
             return false;
         }
         count++;
@@ -137,11 +137,11 @@ bool entry_request_content_type(struct http_exchange *ex, struct bytes *content_
 
     if (encoding.len > 0 && !bytes_equal_nocase(encoding, BYTES("identity"))) {
         problem_send_about(ex, PROBLEM_UNSUPPORTED_MEDIA_TYPE, BYTES("Content-Encoding"),
-                           "is not kept with an entry, so an encoded body could not be told apart later");
+                           "not kept with an entry, so an encoded body could not be told apart later");
         return false;
     }
     if (request->fields[HTTP_FIELD_CONTENT_RANGE].ptr) {
-        problem_send_about(ex, PROBLEM_BAD_REQUEST, BYTES("Content-Range"), "is not taken: a PUT replaces the whole value");
+        problem_send_about(ex, PROBLEM_BAD_REQUEST, BYTES("Content-Range"), "not taken: a PUT replaces the whole value");
         return false;
     }
     *content_type = request->fields[HTTP_FIELD_CONTENT_TYPE];

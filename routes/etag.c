@@ -1,7 +1,7 @@
 #include "routes/etag.h"
 
-#define MALFORMED "The field must be * or a list of entity tags, each in double quotes."
-#define TOO_MANY "The field lists more than 64 entity tags."
+#define MALFORMED "the field must be * or a list of entity tags, each in double quotes"
+#define TOO_MANY "the field lists more than 64 entity tags"
 
 void etag_format_digits(engine_version version, char out[16])
 {

@@ -29,7 +29,7 @@ static bool read_query(struct http_exchange *ex, struct body_flush *flush)
     }
     for (int i = 0; i < 3; i++) {
         if (values[i].ptr && slots[i]->ptr && !bytes_equal(values[i], *slots[i])) {
-            problem_send_about(ex, PROBLEM_BAD_REQUEST, names[i], "differs between query and body");
+            problem_send_about(ex, PROBLEM_BAD_REQUEST, names[i], "not the same in query and body");
             return false;
         }
         if (values[i].ptr)
@@ -73,7 +73,7 @@ void flush_complete(struct http_exchange *ex)
         return;
     }
     if ((flush.tag.ptr || flush.prefix.ptr) && !flush.ns.ptr) {
-        problem_send_about(ex, PROBLEM_BAD_REQUEST, BYTES("namespace"), "is needed with a tag or a prefix");
+        problem_send_about(ex, PROBLEM_BAD_REQUEST, BYTES("namespace"), "needed with a tag or a prefix");
         return;
     }
     if (flush.tag.ptr || flush.prefix.ptr) {

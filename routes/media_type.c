@@ -40,15 +40,15 @@ const char *media_type_fault(struct bytes value)
     if (is_common(value))
         return NULL;
     if (value.len == 0)
-        return "The content type is empty.";
+        return "the content type is empty";
     if (value.len > VALUE_CONTENT_TYPE_MAX)
-        return "The content type is longer than 255 bytes.";
+        return "the content type is longer than 255 bytes";
     if (has_control(value))
-        return "The content type has a control character in it.";
+        return "the content type has a control character in it";
     if (!is_well_formed(value))
-        return "The content type is not of the form type/subtype; name=value.";
+        return "the content type is not of the form type/subtype; name=value";
     if (!utf8_valid(value))
-        return "The content type is not UTF-8.";
+        return "the content type is not UTF-8";
     return NULL;
 }
 

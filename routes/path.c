@@ -88,11 +88,11 @@ const char *path_outcome_detail(enum path_outcome outcome)
 {
     static const char *const details[PATH_OUTCOMES] = {
         [PATH_BAD_NAMESPACE] =
-            "A namespace has 1 to 64 characters of A-Z a-z 0-9 . _ - and does not start with a dot.",
-        [PATH_BAD_ESCAPE] = "The path has a percent sign that is not followed by two hexadecimal digits.",
-        [PATH_NO_KEY] = "The path names a namespace and no key.",
-        [PATH_EMPTY_KEY] = "The key is empty.",
-        [PATH_KEY_TOO_LONG] = "The key is longer than 1024 bytes.",
+            "a namespace has 1 to 64 characters of A-Z a-z 0-9 . _ - and does not start with a dot",
+        [PATH_BAD_ESCAPE] = "the path has a percent sign that is not followed by two hexadecimal digits",
+        [PATH_NO_KEY] = "the path names a namespace and no key",
+        [PATH_EMPTY_KEY] = "the key is empty",
+        [PATH_KEY_TOO_LONG] = "the key is longer than 1024 bytes",
     };
 
     return details[outcome];

@@ -50,7 +50,7 @@ static void send_problem(struct http_exchange *ex, enum problem problem, struct 
     if (name.ptr) {
         buffer_add_string(&body, "\\\"");
         buffer_add_json_escaped(&body, name);
-        buffer_add_string(&body, "\\\" ");
+        buffer_add_string(&body, "\\\": ");
     }
     buffer_add_json_escaped(&body, bytes_str(detail));
     buffer_add_string(&body, "\",\"request_id\":");

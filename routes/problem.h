@@ -38,7 +38,7 @@ unsigned problem_status(enum problem problem);
 void problem_send(struct http_exchange *ex, enum problem problem, const char *detail);
 
 /* The same about a name from the request, which comes first and is escaped:
- * `"colour" is not known here`. */
+ * `"colour": unknown parameter`. */
 void problem_send_about(struct http_exchange *ex, enum problem problem, struct bytes name, const char *detail);
 
 /* The same with `"outcome":"unknown"`: the write may have happened. */

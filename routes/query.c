@@ -106,11 +106,11 @@ enum query_outcome query_parse(struct bytes query, const struct query_table *tab
 const char *query_outcome_detail(enum query_outcome outcome)
 {
     static const char *const details[QUERY_OUTCOMES] = {
-        [QUERY_BAD_ESCAPE] = "has a percent sign that is not followed by two hexadecimal digits",
-        [QUERY_DUPLICATE] = "is given more than once",
-        [QUERY_UNKNOWN] = "is not known here",
-        [QUERY_TOO_LONG] = "is too long",
-        [QUERY_TOO_MANY] = "comes after 128 others, which is the limit",
+        [QUERY_BAD_ESCAPE] = "percent sign not followed by two hexadecimal digits",
+        [QUERY_DUPLICATE] = "given more than once",
+        [QUERY_UNKNOWN] = "unknown parameter",
+        [QUERY_TOO_LONG] = "too long",
+        [QUERY_TOO_MANY] = "more than 128 parameters",
     };
 
     return details[outcome];

@@ -3,7 +3,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "routes/decimal.h"
+#include "service/base/buffer.h"
 
 /* One range-spec of section 14.1.2. */
 struct spec {
@@ -96,11 +96,11 @@ size_t range_format(struct range_span span, size_t total, char out[RANGE_TEXT_SI
     size_t len = sizeof "bytes " - 1;
 
     memcpy(out, "bytes ", len);
-    len += decimal_format(span.offset, out + len);
+    len += format_u64(out + len, span.offset);
     out[len++] = '-';
-    len += decimal_format(span.offset + span.len - 1, out + len);
+    len += format_u64(out + len, span.offset + span.len - 1);
     out[len++] = '/';
-    len += decimal_format(total, out + len);
+    len += format_u64(out + len, total);
     out[len] = '\0';
     return len;
 }
@@ -110,7 +110,7 @@ size_t range_format_unsatisfied(size_t total, char out[RANGE_TEXT_SIZE])
     size_t len = sizeof "bytes */" - 1;
 
     memcpy(out, "bytes */", len);
-    len += decimal_format(total, out + len);
+    len += format_u64(out + len, total);
     out[len] = '\0';
     return len;
 }

@@ -17,7 +17,7 @@
 #include "routes/etag.h"
 #include "routes/path.h"
 #include "routes/range.h"
-#include "routes/ttl.h"
+#include "service/base/ttl.h"
 #include "service/config/settings.h"
 #include "service/http/exchange.h"
 

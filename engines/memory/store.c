@@ -43,7 +43,7 @@
 /* Other writers may take the room that this one made. */
 #define WRITE_ATTEMPTS 32
 /* A sweep's bound: steps, and steps' worth of bytes to free. */
-#define SWEEP_STEPS 2048
+#define SWEEP_STEPS 1024
 #define SWEEP_BYTES_PER_STEP 16384
 /* Entries removed under one hold of a lock. */
 #define SWEEP_CHUNK 32

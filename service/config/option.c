@@ -115,7 +115,7 @@ static struct bytes choice_word(const char *words, int position)
 
 static void write_ttl(struct buffer *out, int64_t ms)
 {
-    if (ms == SETTINGS_TTL_NONE)
+    if (ms == TTL_NONE)
         buffer_add_string(out, "none");
     else if (ms % 1000 == 0)
         buffer_add_i64(out, ms / 1000);

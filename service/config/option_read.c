@@ -96,7 +96,7 @@ static bool read_choice(const struct option_row *row, struct bytes text, int *ou
 
 static bool read_ttl(struct bytes text, int64_t *out, struct option_reading *reading)
 {
-    return ttl_setting_parse(text, out) ||
+    return ttl_parse(text, out) == NULL ||
            fault(reading, "is not a time to live: seconds, a number with ms, s, m, h or d, or none; "
                           "above 0, at most 10 years");
 }

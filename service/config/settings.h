@@ -16,7 +16,7 @@
 #include <stdio.h>
 
 #include "service/base/bytes.h"
-#include "service/config/ttl_setting.h"
+#include "service/base/ttl.h"
 #include "service/config/settings_report.h"
 
 /* Exit status when settings are at fault (sysexits.h, EX_CONFIG). */

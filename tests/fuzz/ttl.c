@@ -1,5 +1,5 @@
-/* Fuzzes routes/ttl.h; a TTL that was read comes back from what is written. */
-#include "routes/ttl.h"
+/* Fuzzes service/base/ttl.h; a TTL that was read comes back from what is written. */
+#include "service/base/ttl.h"
 
 #include "tests/fuzz/fuzz.h"
 

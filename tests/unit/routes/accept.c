@@ -1,6 +1,6 @@
 #include "routes/accept.h"
 
-#include "tests/unit/routes/exact.h"
+#include "tests/support/exact.h"
 
 #define FIREFOX "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 #define CHROME                                                                                                       \

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "tests/unit/routes/exact.h"
+#include "tests/support/exact.h"
 
 #define A "\"000000000000000a\""
 #define C "\"00000000000000c0\""

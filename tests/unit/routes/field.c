@@ -1,6 +1,6 @@
 #include "routes/field.h"
 
-#include "tests/unit/routes/exact.h"
+#include "tests/support/exact.h"
 
 Test(field, a_token_has_the_characters_of_rfc_9110)
 {

@@ -2,7 +2,7 @@
 
 #include <stdint.h>
 
-#include "tests/unit/routes/exact.h"
+#include "tests/support/exact.h"
 
 static bool valid(struct bytes text, struct json_text_fault *fault)
 {

@@ -1,7 +1,7 @@
 #include "routes/media_type.h"
 
 #include "service/base/value.h"
-#include "tests/unit/routes/exact.h"
+#include "tests/support/exact.h"
 
 Test(media_type, takes_types_with_parameters)
 {

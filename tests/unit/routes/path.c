@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "tests/unit/routes/exact.h"
+#include "tests/support/exact.h"
 
 static enum path_outcome parse(struct bytes rest, struct path_scratch *scratch, struct path_entry *entry)
 {

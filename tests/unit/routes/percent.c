@@ -1,6 +1,6 @@
 #include "routes/percent.h"
 
-#include "tests/unit/routes/exact.h"
+#include "tests/support/exact.h"
 
 Test(percent, reports_the_fault_that_comes_first)
 {

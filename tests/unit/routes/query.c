@@ -1,6 +1,6 @@
 #include "routes/query.h"
 
-#include "tests/unit/routes/exact.h"
+#include "tests/support/exact.h"
 
 enum { TTL, IDLE, RAW, NAMES };
 

@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "tests/unit/routes/exact.h"
+#include "tests/support/exact.h"
 
 Test(range, names_a_part)
 {

@@ -2,7 +2,7 @@
 
 #include <stdint.h>
 
-#include "tests/unit/routes/exact.h"
+#include "tests/support/exact.h"
 
 static enum utf8_text classify(const void *bytes, size_t len)
 {

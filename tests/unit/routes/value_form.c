@@ -1,6 +1,6 @@
 #include "routes/value_form.h"
 
-#include "tests/unit/routes/exact.h"
+#include "tests/support/exact.h"
 
 static enum value_form form_of(struct bytes type, struct bytes data)
 {

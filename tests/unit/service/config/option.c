@@ -1,4 +1,4 @@
-/* Tests of how single values are read (option.h, host.h, ttl_setting.h). */
+/* Tests of how single values are read (option.h, host.h). */
 #include "service/config/option.h"
 
 #include <criterion/criterion.h>
@@ -72,42 +72,6 @@ Test(option, switches_take_their_words_in_any_case)
         cr_expect(takes(&s, OPT_cache_auth, off[i]) && !s.cache_auth, "%s", off[i]);
     cr_expect_not(takes(&s, OPT_cache_auth, "2"));
     cr_expect_not(takes(&s, OPT_cache_auth, "on "));
-}
-
-Test(option, times_to_live_follow_the_contract)
-{
-    static const struct {
-        const char *text;
-        int64_t ms;
-    } good[] = { { "1", 1000 },
-                 { "0.25", 250 },
-                 { "90s", 90000 },
-                 { "1500ms", 1500 },
-                 { "2m", 120000 },
-                 { "1.5h", 5400000 },
-                 { "30d", 2592000000 },
-                 { "none", -1 },
-                 { "0.0001", 1 },
-                 { "1.0001ms", 2 },
-                 { "315360000", 315360000000 },
-                 { "3650d", 315360000000 },
-                 { "0.1234567890000", 124 },
-                 { "0.0000000001", 1 } };
-    static const char *const wrong[] = {
-        "",    "0",   "0.0", "0ms", "-1", "+1",   " 1",       "1 s",           ".5",    "1.",
-        "1.s", "1e3", "s",   "1w",  "1S", "None", "nonesuch", "315360000.001", "3651d", "99999999999999999999",
-        "1,5"
-    };
-    int64_t ms = 7;
-
-    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-        cr_expect(ttl_setting_parse(bytes_str(good[i].text), &ms), "%s", good[i].text);
-        cr_expect_eq(ms, good[i].ms, "%s: %lld", good[i].text, (long long)ms);
-    }
-    ms = 7;
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
-        cr_expect_not(ttl_setting_parse(bytes_str(wrong[i]), &ms), "%s", wrong[i]);
-    cr_expect_eq(ms, 7);
 }
 
 Test(option, hosts_are_names_or_addresses)

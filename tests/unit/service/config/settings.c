@@ -45,7 +45,7 @@ Test(settings, given_values_replace_defaults)
 
     cr_expect_str_eq(o.settings->http_host, "::1");
     cr_expect_eq(o.settings->http_port, 0);
-    cr_expect_eq(o.settings->cache_default_ttl_ms, SETTINGS_TTL_NONE);
+    cr_expect_eq(o.settings->cache_default_ttl_ms, TTL_NONE);
     cr_expect_not(o.settings->cache_auth);
     cr_expect_eq(o.settings->memory_max_bytes, 1024 * MIB);
     cr_expect_eq(o.settings->log_level, LOG_LEVEL_ERROR);

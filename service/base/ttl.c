@@ -1,15 +1,15 @@
-#include "routes/ttl.h"
+#include "service/base/ttl.h"
 
 #include <math.h>
 #include <stdbool.h>
 
-#include "routes/decimal.h"
+#include "service/base/buffer.h"
 
 #define MALFORMED                                                                                                    \
-    "A TTL is a number of seconds, decimals allowed, or a number with one of the units ms, s, m, h, d, or none."
-#define NEGATIVE "A TTL cannot be negative; none means that the entry never expires."
-#define ZERO "A TTL must be greater than zero; none means that the entry never expires."
-#define TOO_LONG "A TTL is at most ten years (315360000 seconds); none means that the entry never expires."
+    "a TTL is a number of seconds, decimals allowed, or a number with one of the units ms, s, m, h, d, or none"
+#define NEGATIVE "a TTL cannot be negative; none means that the entry never expires"
+#define ZERO "a TTL must be greater than zero; none means that the entry never expires"
+#define TOO_LONG "a TTL is at most ten years (315360000 seconds); none means that the entry never expires"
 
 /* 86,400,000 ms times 10^11 still fits 64 bits. */
 #define FRACTION_DIGITS 11
@@ -137,7 +137,7 @@ static size_t format_seconds(int64_t ttl_ms, char out[TTL_TEXT_SIZE])
 {
     uint64_t ms = ttl_ms > 0 ? (uint64_t)ttl_ms : 0;
     unsigned part = (unsigned)(ms % 1000);
-    size_t len = decimal_format(ms / 1000, out);
+    size_t len = format_u64(out, ms / 1000);
 
     out[len++] = '.';
     out[len++] = (char)('0' + part / 100);

@@ -1,9 +1,9 @@
-#include "routes/ttl.h"
+#include "service/base/ttl.h"
 
 #include <inttypes.h>
 #include <math.h>
 
-#include "tests/unit/routes/exact.h"
+#include "tests/support/exact.h"
 
 #define UNTOUCHED INT64_C(-77)
 
