@@ -6,7 +6,7 @@
 # shellcheck shell=sh disable=SC2034
 
 BUILD_PACKAGES="gcc libc6-dev cmake ninja-build pkgconf libmicrohttpd-dev libjansson-dev libuv1-dev libsodium-dev \
-libhiredis-dev libmemcached-dev"
+libhiredis-dev libmemcached-dev libmimalloc-dev"
 
 # Real engines are part of the tests; their packages' own daemons stay off.
 TEST_PACKAGES="libcriterion-dev python3 python3-pytest redis-server redis-tools memcached"
@@ -43,7 +43,7 @@ install_quietly() {
         apt-get -q -y -o DPkg::Lock::Timeout=300 --no-install-recommends install "$@"
         for package in "$@"; do
             case $package in
-            redis-server | memcached) update-rc.d "$package" disable >/dev/null 2>&1 || true ;;
+            redis-server | redis-sentinel | memcached | nginx* | webdis) update-rc.d "$package" disable >/dev/null 2>&1 || true ;;
             esac
         done
     ' install "$@"

@@ -198,6 +198,7 @@ struct engine_table {
 /* Bases: the first member of each engine's own structs. */
 struct engine {
     const struct engine_table *table;
+    const char *name;        /* for people; a decorator has that of what it wraps */
     unsigned capabilities;   /* enum engine_capability, fixed after open */
     size_t max_value_bytes;  /* the engine's own limit; 0: none */
 };

@@ -266,7 +266,7 @@ struct engine *fault_open(struct engine *inner)
         engine_close(inner);
         return NULL;
     }
-    fault->base = (struct engine){ &fault_table, inner->capabilities, inner->max_value_bytes };
+    fault->base = (struct engine){ &fault_table, inner->name, inner->capabilities, inner->max_value_bytes };
     fault->inner = inner;
     return &fault->base;
 }

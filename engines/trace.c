@@ -135,7 +135,7 @@ struct engine *trace_open(struct engine *inner, const struct trace_options *opti
         engine_close(inner);
         return NULL;
     }
-    engine->base = (struct engine){ &trace_table, inner->capabilities, inner->max_value_bytes };
+    engine->base = (struct engine){ &trace_table, inner->name, inner->capabilities, inner->max_value_bytes };
     engine->inner = inner;
     engine->options = *options;
     if (!engine->options.now)

@@ -40,7 +40,7 @@ void capabilities_answer(struct http_exchange *ex)
 {
     const struct routes_thread *thread = route_thread(ex);
     const struct engine *engine = thread->session->engine;
-    json_t *document = json_pack("{s:s,s:s,s:o,s:o}", "engine", engine->table->name, "version", CUBBY_VERSION,
+    json_t *document = json_pack("{s:s,s:s,s:o,s:o}", "engine", engine->name, "version", CUBBY_VERSION,
                                  "supports", features(engine->capabilities), "limits", limits(thread));
     char *text = document ? json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
 

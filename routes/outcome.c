@@ -1,5 +1,7 @@
 #include "routes/outcome.h"
 
+#include <stdio.h>
+
 #include "routes/problem.h"
 
 static const struct outcome_row {
@@ -20,11 +22,24 @@ static const struct outcome_row {
     [ENGINE_FAILED] = { PROBLEM_ENGINE_UNAVAILABLE, "the engine failed", true },
 };
 
+/* The engine's own item limit, which differs from CACHE_MAX_VALUE_BYTES. */
+static const char *name_limit(struct http_exchange *ex, const char *detail, size_t limit)
+{
+    char *text = http_scratch(ex, 160);
+
+    if (!text)
+        return detail;
+    snprintf(text, 160, "%s: at most %zu bytes", detail, limit);
+    return text;
+}
+
 void outcome_send(struct http_exchange *ex, const struct engine_op *op)
 {
     const struct outcome_row *row = &rows[op->status];
     const char *detail = op->detail ? op->detail : row->detail;
 
+    if (op->status == ENGINE_TOO_LARGE && op->limit > 0)
+        detail = name_limit(ex, detail, op->limit);
     if (row->may_have_happened && engine_verb_writes(op->verb))
         problem_send_unknown(ex, row->problem, detail);
     else

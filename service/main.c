@@ -9,6 +9,7 @@
 #include "service/config/cli.h"
 #include "service/config/cpus.h"
 #include "service/config/settings.h"
+#include "service/http/server.h"
 #include "service/service.h"
 
 static void log_joined(enum log_level level, const char *message, const struct settings_texts *texts)
@@ -85,6 +86,7 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     case CLI_VERSION:
         cli_write_version(stdout);
+        printf("microhttpd %s\n", http_library_version());
         return EXIT_SUCCESS;
     case CLI_WRONG:
         break;

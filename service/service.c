@@ -152,7 +152,7 @@ int service_run(struct engine *engine, const struct settings *settings, unsigned
     if (started) {
         log_info("listening", LOG_STRING("host", settings->http_host),
                  LOG_U64("port", http_server_port(service.server)), LOG_U64("threads", threads),
-                 LOG_STRING("engine", engine->table->name), LOG_STRING("version", CUBBY_VERSION));
+                 LOG_STRING("engine", engine->name), LOG_STRING("version", CUBBY_VERSION));
         loop_run(service.loop);
     }
     release(&service);

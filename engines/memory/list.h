@@ -12,7 +12,7 @@ struct list {
 };
 
 /* The struct of `type` whose `member` is at `link`. */
-#define LIST_OWNER(link, type, member) ((type *)(void *)((char *)(link) - offsetof(type, member)))
+#define LIST_OWNER(link, type, member) ((type *)(void *)((char *)(link)-offsetof(type, member)))
 
 static inline void list_init(struct list *head)
 {

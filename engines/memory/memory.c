@@ -124,6 +124,7 @@ struct engine *memory_open(const struct memory_options *options)
         return NULL;
     memory->base = (struct engine){
         .table = &memory_table,
+        .name = "memory",
         .capabilities = ENGINE_CAN_STORE | ENGINE_CAN_CONDITIONS | ENGINE_CAN_SLIDE | ENGINE_CAN_FLUSH,
     };
     memory->store = store_create(options);

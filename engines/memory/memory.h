@@ -18,10 +18,10 @@ struct memory_options {
 };
 
 struct memory_stats {
-    uint64_t entries;     /* standing; may include some that expired just now */
-    uint64_t flushed;     /* flushed and not yet collected */
-    uint64_t namespaces;  /* records held, one per namespace and shard */
-    uint64_t bytes;       /* counted against max_bytes */
+    uint64_t entries;    /* standing; may include some that expired just now */
+    uint64_t flushed;    /* flushed and not yet collected */
+    uint64_t namespaces; /* records held, one per namespace and shard */
+    uint64_t bytes;      /* counted against max_bytes */
     uint64_t max_bytes;
     uint64_t evictions;   /* since the start */
     uint64_t expirations; /* since the start */

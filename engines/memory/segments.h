@@ -39,6 +39,5 @@ static inline size_t segments_room(const struct segments *segments)
 
 static inline void *segments_at(const struct segments *segments, size_t index)
 {
-    return (char *)segments->directory[index / SEGMENT_LENGTH] +
-           index % SEGMENT_LENGTH * segments->element_bytes;
+    return (char *)segments->directory[index / SEGMENT_LENGTH] + index % SEGMENT_LENGTH * segments->element_bytes;
 }

@@ -264,8 +264,8 @@ struct entry *shard_add_locked(struct shard *shard, const struct entry_name *nam
     return entry;
 }
 
-bool shard_replace_locked(struct shard *shard, struct entry *entry, const struct engine_op *op,
-                          size_t value_bytes, struct garbage *garbage)
+bool shard_replace_locked(struct shard *shard, struct entry *entry, const struct engine_op *op, size_t value_bytes,
+                          struct garbage *garbage)
 {
     size_t own = budget_footprint(entry);
     size_t old_bytes = entry->charge - own;

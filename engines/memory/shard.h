@@ -107,8 +107,8 @@ struct entry *shard_add_locked(struct shard *shard, const struct entry_name *nam
                                size_t value_bytes) MUST_CHECK;
 
 /* Gives `entry` the value of `op`; false when it does not fit. */
-bool shard_replace_locked(struct shard *shard, struct entry *entry, const struct engine_op *op,
-                          size_t value_bytes, struct garbage *garbage) MUST_CHECK;
+bool shard_replace_locked(struct shard *shard, struct entry *entry, const struct engine_op *op, size_t value_bytes,
+                          struct garbage *garbage) MUST_CHECK;
 
 /* Sets the TTL of `op`; false when it does not fit. `idle_ms` is kept. */
 bool shard_retime_locked(struct shard *shard, struct entry *entry, const struct engine_op *op) MUST_CHECK;

@@ -219,11 +219,11 @@ void store_get(struct store *store, struct engine_op *op)
 
 /* One try of a write, under the lock; false: it needs `room->need` bytes, and
  * nothing has changed. */
-typedef bool try_fn(struct store *store, struct shard *shard, const struct entry_name *name,
-                    struct engine_op *op, struct room *room, struct garbage *garbage);
+typedef bool try_fn(struct store *store, struct shard *shard, const struct entry_name *name, struct engine_op *op,
+                    struct room *room, struct garbage *garbage);
 
-static bool try_put(struct store *store, struct shard *shard, const struct entry_name *name,
-                    struct engine_op *op, struct room *room, struct garbage *garbage)
+static bool try_put(struct store *store, struct shard *shard, const struct entry_name *name, struct engine_op *op,
+                    struct room *room, struct garbage *garbage)
 {
     struct entry *entry = shard_find_locked(shard, name, op->now_ns, garbage);
     size_t bytes = value_footprint(op->value);
@@ -250,8 +250,8 @@ static bool try_put(struct store *store, struct shard *shard, const struct entry
     return true;
 }
 
-static bool try_touch(struct store *store, struct shard *shard, const struct entry_name *name,
-                      struct engine_op *op, struct room *room, struct garbage *garbage)
+static bool try_touch(struct store *store, struct shard *shard, const struct entry_name *name, struct engine_op *op,
+                      struct room *room, struct garbage *garbage)
 {
     struct entry *entry = shard_find_locked(shard, name, op->now_ns, garbage);
 

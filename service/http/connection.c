@@ -19,7 +19,6 @@
 
 struct http_linger {
     struct http_linger *next;
-    struct http_thread *thread;
     struct loop_io *io;
     int fd;
     uint64_t until_ns;
@@ -88,14 +87,15 @@ static bool is_loopback(const struct sockaddr *address)
 static struct http_connection *connection_create(struct http_thread *thread, struct MHD_Connection *mhd)
 {
     struct http_connection *connection = calloc(1, sizeof *connection);
-    const union MHD_ConnectionInfo *fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-    const union MHD_ConnectionInfo *peer = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const union MHD_ConnectionInfo *peer;
 
     if (!connection)
         return NULL;
     connection->thread = thread;
     connection->mhd = mhd;
-    connection->fd = fd->connect_fd;
+    /* Each answer may overwrite the one before it. */
+    connection->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    peer = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     if (peer && peer->client_addr) {
         size_t length = peer->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
                                                                  : sizeof(struct sockaddr_in);
@@ -142,7 +142,6 @@ static void linger_start(struct http_thread *thread, int mhd_fd)
 
     if (!linger)
         return;
-    linger->thread = thread;
     linger->left = LINGER_BYTES;
     linger->until_ns = loop_now(thread->loop) + LINGER_NS;
     linger->fd = dup(mhd_fd);
@@ -179,6 +178,10 @@ static void connection_closed(struct http_connection *connection)
 {
     struct http_thread *thread = connection->thread;
 
+    /* MHD 0.9 tells nothing of the end of a request whose query it could not
+     * keep. */
+    if (connection->exchange)
+        http_exchange_end(connection->exchange);
     if (connection->linger)
         linger_start(thread, connection->fd);
     unlist(connection);
@@ -203,13 +206,29 @@ struct http_connection *http_connection_of(struct MHD_Connection *mhd)
 
 /* ---- Answers that bypass MHD ---- */
 
+static const struct canned {
+    unsigned status;
+    const char *slug, *title;
+} canned_rows[] = {
+    { 503, "overloaded", "Service Unavailable" },
+    { 408, "request-timeout", "Request Timeout" },
+    { 413, "content-too-large", "Content Too Large" },
+    { 414, "uri-too-long", "URI Too Long" },
+    { 431, "header-fields-too-large", "Request Header Fields Too Large" },
+};
+
+static const struct canned *canned_for(unsigned status)
+{
+    for (size_t i = 0; i < sizeof canned_rows / sizeof canned_rows[0]; i++)
+        if (canned_rows[i].status == status)
+            return &canned_rows[i];
+    return &canned_rows[0];
+}
+
 /* `id` may be empty: one is made up. */
 static void send_canned(int fd, unsigned status, const char *id, const char *detail)
 {
-    const char *slug = status == 408 ? "request-timeout" : status == 413 ? "content-too-large" : "overloaded";
-    const char *title = status == 408   ? "Request Timeout"
-                        : status == 413 ? "Content Too Large"
-                                        : "Service Unavailable";
+    const struct canned *row = canned_for(status);
     char body[512], answer[1024], made_up[FORMAT_HEX64_LEN + 1] = "";
 
     if (!id[0]) {
@@ -221,11 +240,11 @@ static void send_canned(int fd, unsigned status, const char *id, const char *det
     int body_len = snprintf(body, sizeof body,
                             "{\"type\":\"/problems/%s\",\"title\":\"%s\",\"status\":%u,\"detail\":\"%s\","
                             "\"request_id\":\"%s\"}\n",
-                            slug, title, status, detail, id);
+                            row->slug, row->title, row->status, detail, id);
     int len = snprintf(answer, sizeof answer,
                        "HTTP/1.1 %u %s\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\n"
                        "X-Request-Id: %s\r\n%sConnection: close\r\n\r\n%s",
-                       status, title, body_len, id, status == 503 ? "Retry-After: 1\r\n" : "", body);
+                       row->status, row->title, body_len, id, row->status == 503 ? "Retry-After: 1\r\n" : "", body);
     (void)!send(fd, answer, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
@@ -237,6 +256,8 @@ void http_connection_refuse(struct http_connection *connection, unsigned status,
         ex->status = status;
     connection->linger = true;
     send_canned(connection->fd, status, ex ? ex->request_id : "", detail);
+    /* Nothing that MHD may want to add can follow. */
+    shutdown(connection->fd, SHUT_WR);
 }
 
 void http_socket_refuse(int fd, const char *detail)
@@ -271,6 +292,15 @@ static void time_out(struct http_connection *connection)
     shutdown(connection->fd, SHUT_RDWR);
 }
 
+/* MHD does not see an end of input that came together with data. */
+static void close_if_left(struct http_connection *connection)
+{
+    char byte;
+
+    if (recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+        shutdown(connection->fd, SHUT_RDWR);
+}
+
 /* MHD reports a request once its first line is there. An idle connection that
  * has received bytes between two looks, and no first line, is being fed one
  * byte at a time: its total deadline starts. */
@@ -281,6 +311,7 @@ static void look_at_idle(struct http_connection *connection, uint64_t now_ns)
     bool first_look = connection->bytes_seen == 0;
     bool fed = !first_look && bytes != connection->bytes_seen;
 
+    close_if_left(connection);
     connection->bytes_seen = bytes;
     http_connection_set_state(connection, fed ? HTTP_CONNECTION_RECEIVING : HTTP_CONNECTION_IDLE, now_ns + interval);
 }
@@ -291,6 +322,8 @@ void http_connections_sweep(struct http_thread *thread, uint64_t now_ns)
         time_out(thread->receiving_head);
     while (thread->idle_head && thread->idle_head->due_ns <= now_ns)
         look_at_idle(thread->idle_head, now_ns);
+    if (thread->closing)
+        http_connections_close_idle(thread);
 }
 
 void http_connections_close_idle(struct http_thread *thread)
@@ -305,5 +338,7 @@ void http_connections_close_idle(struct http_thread *thread)
         next = at->next;
         if (!at->exchange && bytes_received(at->fd) == 0)
             shutdown(at->fd, SHUT_RDWR);
+        else
+            close_if_left(at);
     }
 }

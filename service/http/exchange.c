@@ -104,12 +104,40 @@ static void choose_id(struct http_exchange *ex)
 
 /* ---- The steps of a request ---- */
 
+/* MHD makes a record of each parameter in the connection's memory, and closes
+ * without a word when that is full. */
+#define QUERY_PARAMETERS_MAX 64
+
+/* Splits the target. MHD cuts a query into pieces where it stands, so that is
+ * kept as it came. False when it is too long. */
+static bool keep_target(struct http_exchange *ex, struct bytes target)
+{
+    const char *mark = target.len > 0 ? memchr(target.ptr, '?', target.len) : NULL;
+    size_t path_len = mark ? (size_t)(mark - target.ptr) : target.len;
+    unsigned parameters = 1;
+    char *copy;
+
+    ex->request.path = bytes_of(target.ptr, path_len);
+    if (!mark)
+        return true;
+    ex->request.query = bytes_of(mark + 1, target.len - path_len - 1);
+    for (size_t i = 0; i < ex->request.query.len; i++)
+        parameters += ex->request.query.ptr[i] == '&';
+    copy = http_scratch(ex, ex->request.query.len + 1);
+    if (!copy || parameters > QUERY_PARAMETERS_MAX)
+        return false;
+    memcpy(copy, ex->request.query.ptr, ex->request.query.len);
+    ex->request.query.ptr = copy;
+    return true;
+}
+
 void *http_exchange_start(void *context, const char *uri, struct MHD_Connection *mhd)
 {
     struct http_thread *thread = context;
     struct http_connection *connection = http_connection_of(mhd);
     struct http_exchange *ex = connection ? exchange_allocate(thread) : NULL;
 
+    thread->progress++;
     if (!ex)
         return NULL;
     ex->thread = thread;
@@ -124,22 +152,11 @@ void *http_exchange_start(void *context, const char *uri, struct MHD_Connection 
     ex->request.from_loopback = connection->from_loopback;
     ex->request_id[0] = '\0';
 
-    /* MHD cuts a query into pieces where it stands: keep it as it came. */
-    const char *mark = uri ? memchr(uri, '?', ex->raw_uri_len) : NULL;
-    if (mark) {
-        size_t path_len = (size_t)(mark - uri), query_len = ex->raw_uri_len - path_len - 1;
-        char *copy = http_scratch(ex, query_len + 1);
-        if (copy)
-            memcpy(copy, mark + 1, query_len);
-        ex->query_lost = !copy;
-        ex->request.query = copy ? bytes_of(copy, query_len) : BYTES("");
-        ex->request.path = bytes_of(uri, path_len);
-    } else {
-        ex->request.path = bytes_of(uri, ex->raw_uri_len);
-    }
     connection->exchange = ex;
     connection->bytes_seen = 0;
     http_connection_set_state(connection, HTTP_CONNECTION_RECEIVING, ex->request.deadline_ns);
+    if (!keep_target(ex, bytes_of(uri, ex->raw_uri_len)))
+        http_connection_refuse(connection, 414, "the query is too long");
     return ex;
 }
 
@@ -166,8 +183,15 @@ static struct http_verdict admit(struct http_exchange *ex)
  * which keeps the connection. */
 static enum MHD_Result step_headers(struct http_exchange *ex, const char *method, const char *version)
 {
-    struct http_verdict verdict = http_audit(ex, method, version);
+    struct http_verdict verdict;
 
+    if (ex->status != 0)
+        return MHD_NO; /* refused with its first line */
+    if (!http_leaves_room(ex)) {
+        http_connection_refuse(ex->connection, 431, "the header section is too long");
+        return MHD_NO;
+    }
+    verdict = http_audit(ex, method, version);
     choose_id(ex);
     if (verdict.status != 0) {
         refuse(ex, verdict.status, verdict.detail);
@@ -235,6 +259,7 @@ enum MHD_Result http_exchange_step(void *thread, struct MHD_Connection *mhd, con
     (void)url;
     if (!ex)
         return MHD_NO;
+    ex->thread->progress++;
     switch (ex->phase) {
     case HTTP_PHASE_STARTED:
         return step_headers(ex, method, version);
@@ -285,18 +310,12 @@ static void write_access_record(struct http_exchange *ex)
     access_lane_commit(lane);
 }
 
-void http_exchange_completed(void *context, struct MHD_Connection *mhd, void **request_context,
-                             enum MHD_RequestTerminationCode code)
+void http_exchange_end(struct http_exchange *ex)
 {
-    struct http_exchange *ex = *request_context;
-    struct http_thread *thread = context;
-    uint64_t next_look;
+    struct http_thread *thread = ex->thread;
+    uint64_t next_look = loop_now(thread->loop) + thread->server->options.request_timeout_ms * NS_PER_MS;
 
-    (void)mhd;
-    (void)code;
-    if (!ex)
-        return;
-    *request_context = NULL;
+    thread->progress++;
     write_access_record(ex);
     if (ex->begun)
         thread->server->app->end(ex);
@@ -305,10 +324,22 @@ void http_exchange_completed(void *context, struct MHD_Connection *mhd, void **r
     if (ex->response)
         MHD_destroy_response(ex->response);
     http_body_release(ex);
-    next_look = loop_now(thread->loop) + thread->server->options.request_timeout_ms * NS_PER_MS;
     ex->connection->exchange = NULL;
     http_connection_set_state(ex->connection, HTTP_CONNECTION_IDLE, next_look);
     if (thread->closing)
         http_connections_close_idle(thread);
     exchange_free(ex);
+}
+
+void http_exchange_completed(void *thread, struct MHD_Connection *mhd, void **context,
+                             enum MHD_RequestTerminationCode code)
+{
+    struct http_exchange *ex = *context;
+
+    (void)thread;
+    (void)mhd;
+    (void)code;
+    *context = NULL;
+    if (ex)
+        http_exchange_end(ex);
 }

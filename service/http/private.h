@@ -51,7 +51,10 @@ struct http_thread {
     struct loop_hook *first_hook; /* before the engine's: runs the daemon */
     struct loop_hook *last_hook;  /* after the engine's: answers that came late */
     struct loop_timer *sweep_timer;
-    bool runnable; /* MHD has something to do in this turn */
+    struct loop_timer *rest_timer;
+    bool runnable;      /* MHD has something to do in this turn */
+    uint64_t progress;  /* calls that MHD made of ours */
+    unsigned idle_runs; /* runs of MHD in a row without such a call */
     bool draining;   /* answers close their connections */
     bool closing;    /* idle connections are closed, too */
     unsigned in_flight;
@@ -113,7 +116,7 @@ void http_connection_set_state(struct http_connection *connection, enum http_con
 void http_connections_sweep(struct http_thread *thread, uint64_t now_ns);
 /* Drain: ends connections that are between requests. */
 void http_connections_close_idle(struct http_thread *thread);
-/* Writes a whole problem answer (408, 413 or 503) to the socket, past MHD, which has
+/* Writes a whole problem answer (408, 413, 414, 431 or 503) to the socket, past MHD, which has
  * nothing of its own to send in the states this is for. The caller then makes
  * MHD close the connection. */
 void http_connection_refuse(struct http_connection *connection, unsigned status, const char *detail);
@@ -145,7 +148,6 @@ struct http_exchange {
     bool counted;    /* in thread->in_flight */
     bool want_body;  /* http_accept_body was called */
     bool close;      /* Connection: close after the answer */
-    bool query_lost; /* the query had no room in the scratch */
     const char *raw_uri; /* in MHD's buffer; cut at '?' after the first callback */
     size_t raw_uri_len;
 
@@ -185,14 +187,26 @@ enum MHD_Result http_exchange_step(void *thread, struct MHD_Connection *mhd, con
                                    const char *version, const char *upload, size_t *upload_len, void **context);
 void http_exchange_completed(void *thread, struct MHD_Connection *mhd, void **context,
                              enum MHD_RequestTerminationCode code);
+/* The answer was sent, or never will be. */
+void http_exchange_end(struct http_exchange *ex);
 void http_exchange_free_spares(struct http_thread *thread);
 
 /* ---- Audit ---- */
+
+/* MHD's memory for one connection. It bounds the header section, and MHD
+ * clears it after each request, so it costs time and, idle, memory. A key of
+ * 1,024 bytes takes 3,072 in its escaped form; this leaves room for more than
+ * as much again. */
+#define HTTP_POOL_BYTES ((size_t)8 * 1024)
 
 struct http_verdict {
     unsigned status; /* 0: passed */
     const char *detail;
 };
+
+/* Whether the header section leaves MHD enough of its memory to answer in;
+ * where not, MHD would close without a word. */
+bool http_leaves_room(struct http_exchange *ex) MUST_CHECK;
 
 /* Fills ex->request from MHD's view of the request and says whether it may go
  * on. `version` is MHD's. */

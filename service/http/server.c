@@ -261,6 +261,11 @@ fail:
     return NULL;
 }
 
+const char *http_library_version(void)
+{
+    return MHD_get_version();
+}
+
 uint16_t http_server_port(const struct http_server *server)
 {
     return server->port;

@@ -30,6 +30,9 @@ struct http_options {
 
 struct http_server;
 
+/* Of libmicrohttpd, as it runs. */
+const char *http_library_version(void);
+
 /* Binds, listens and starts the threads, on the acceptor's `loop`. On failure
  * NULL, and `*error` is a text to free(). */
 struct http_server *http_server_start(const struct http_options *options, const struct http_app *app,

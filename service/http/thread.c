@@ -7,15 +7,16 @@
 #include "service/base/clock.h"
 #include "service/base/log.h"
 
-/* MHD's memory for one connection: bounds the header section, and MHD clears
- * it after each request, so it costs time and, idle, memory. A key of 1,024
- * bytes takes 3,072 in its escaped form; this leaves room for as much again. */
-#define CONNECTION_POOL_BYTES ((size_t)8 * 1024)
 #define SWEEP_MS 100
 /* MHD finds timed-out connections only when it runs. */
 #define SWEEPS_PER_RUN 10
 /* Passes over pipelined requests in one turn, before others get theirs. */
 #define RUNS_PER_TURN 4
+/* Runs of MHD that call none of ours before it is given a rest, and how long. A
+ * long header section takes a few; a connection whose memory is full while the
+ * client sends on would take all there are, until its deadline. */
+#define IDLE_RUNS_MAX 8
+#define REST_MS 5
 
 struct handover {
     struct loop_message message;
@@ -49,13 +50,26 @@ static void run_daemon(void *context)
     struct http_thread *thread = context;
 
     for (int runs = 0; thread->runnable && runs < RUNS_PER_TURN; runs++) {
+        uint64_t progress = thread->progress;
         thread->runnable = false;
         MHD_run(thread->daemon);
-        if (has_pending(thread))
+        thread->idle_runs = thread->progress != progress ? 0 : thread->idle_runs + 1;
+        if (!has_pending(thread))
+            thread->idle_runs = 0;
+        else if (thread->idle_runs < IDLE_RUNS_MAX)
             thread->runnable = true;
+        else
+            loop_timer_at(thread->rest_timer, clock_monotonic_ns() + REST_MS * NS_PER_MS);
     }
     if (thread->runnable)
         loop_skip_wait(thread->loop);
+}
+
+static void rest_is_over(void *context)
+{
+    struct http_thread *thread = context;
+
+    thread->runnable = true;
 }
 
 static void notice_late_answers(void *context)
@@ -99,7 +113,7 @@ static struct MHD_Daemon *daemon_create(struct http_thread *thread)
                             MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, thread,              /* */
                             MHD_OPTION_NOTIFY_COMPLETED, http_exchange_completed, thread,    /* */
                             MHD_OPTION_NOTIFY_CONNECTION, http_connection_notify, thread,    /* */
-                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_POOL_BYTES,       /* */
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_POOL_BYTES,             /* */
                             MHD_OPTION_CONNECTION_LIMIT, options->max_connections + 1,       /* */
                             MHD_OPTION_CONNECTION_TIMEOUT, idle_seconds,                     /* */
 #if MHD_VERSION >= 0x01000000
@@ -144,7 +158,8 @@ bool http_thread_init(struct http_thread *thread, struct http_server *server, un
     thread->daemon_io = loop_io_add(thread->loop, info->epoll_fd, LOOP_READABLE, on_daemon_ready, thread);
     thread->first_hook = loop_hook_add(thread->loop, run_daemon, thread);
     thread->sweep_timer = loop_timer_create(thread->loop, sweep, thread);
-    if (!thread->daemon_io || !thread->first_hook || !thread->sweep_timer)
+    thread->rest_timer = loop_timer_create(thread->loop, rest_is_over, thread);
+    if (!thread->daemon_io || !thread->first_hook || !thread->sweep_timer || !thread->rest_timer)
         return false;
     thread->app_thread = server->app->thread_start(server->app->context, thread->loop);
     if (!thread->app_thread)

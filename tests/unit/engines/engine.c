@@ -58,10 +58,22 @@ Test(names, only_get_does_not_write)
 
 static const engine_version seven_nine[] = { 7, 9 };
 
-#define NONE { .given = false }
-#define ANY { .given = true, .any = true }
-#define EMPTY { .given = true }
-#define LIST { .given = true, .count = 2, .versions = seven_nine }
+#define NONE                                                                                                         \
+    {                                                                                                                \
+        .given = false                                                                                               \
+    }
+#define ANY                                                                                                          \
+    {                                                                                                                \
+        .given = true, .any = true                                                                                   \
+    }
+#define EMPTY                                                                                                        \
+    {                                                                                                                \
+        .given = true                                                                                                \
+    }
+#define LIST                                                                                                         \
+    {                                                                                                                \
+        .given = true, .count = 2, .versions = seven_nine                                                            \
+    }
 
 Test(conditions, hold_as_rfc_9110_section_13_says)
 {
@@ -69,12 +81,12 @@ Test(conditions, hold_as_rfc_9110_section_13_says)
         struct engine_condition condition;
         bool absent, seven, eight;
     } rows[] = {
-        { { NONE, NONE }, true, true, true },     { { ANY, NONE }, false, true, true },
-        { { LIST, NONE }, false, true, false },   { { EMPTY, NONE }, false, false, false },
-        { { NONE, ANY }, true, false, false },    { { NONE, LIST }, true, false, true },
-        { { NONE, EMPTY }, true, true, true },    { { ANY, LIST }, false, false, true },
-        { { LIST, ANY }, false, false, false },   { { ANY, ANY }, false, false, false },
-        { { LIST, EMPTY }, false, true, false },  { { EMPTY, EMPTY }, false, false, false },
+        { { NONE, NONE }, true, true, true },    { { ANY, NONE }, false, true, true },
+        { { LIST, NONE }, false, true, false },  { { EMPTY, NONE }, false, false, false },
+        { { NONE, ANY }, true, false, false },   { { NONE, LIST }, true, false, true },
+        { { NONE, EMPTY }, true, true, true },   { { ANY, LIST }, false, false, true },
+        { { LIST, ANY }, false, false, false },  { { ANY, ANY }, false, false, false },
+        { { LIST, EMPTY }, false, true, false }, { { EMPTY, EMPTY }, false, false, false },
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

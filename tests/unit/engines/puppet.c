@@ -77,10 +77,10 @@ static void close_engine(struct engine *engine)
     free(engine);
 }
 
-static const struct engine_table with_batches = { "puppet", attach,   detach,      submit, submit_batch,
-                                                  cancel,   is_ready, close_engine };
-static const struct engine_table without_batches = { "puppet", attach,   detach,      submit, NULL,
-                                                     cancel,   is_ready, close_engine };
+static const struct engine_table with_batches = { "puppet",     attach, detach,   submit,
+                                                  submit_batch, cancel, is_ready, close_engine };
+static const struct engine_table without_batches = { "puppet", attach, detach,   submit,
+                                                     NULL,     cancel, is_ready, close_engine };
 
 struct puppet *puppet_open(bool batches)
 {
@@ -89,6 +89,7 @@ struct puppet *puppet_open(bool batches)
     if (!puppet)
         abort();
     puppet->base.table = batches ? &with_batches : &without_batches;
+    puppet->base.name = "puppet";
     puppet->cancel_says = ENGINE_LATE;
     return puppet;
 }
@@ -114,8 +115,13 @@ void job_init(struct job *job, struct engine_session *session, enum engine_verb 
     uint64_t now = loop_now(session->loop);
 
     *job = (struct job){
-        .op = { .verb = verb, .ns = BYTES("ns"), .key = BYTES("key"), .ttl_ms = ENGINE_NO_EXPIRY, .now_ns = now,
-                .deadline_ns = now + timeout_ms * NS_PER_MS, .done = job_done },
+        .op = { .verb = verb,
+                .ns = BYTES("ns"),
+                .key = BYTES("key"),
+                .ttl_ms = ENGINE_NO_EXPIRY,
+                .now_ns = now,
+                .deadline_ns = now + timeout_ms * NS_PER_MS,
+                .done = job_done },
         .session = session,
     };
 }

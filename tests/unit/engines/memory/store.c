@@ -28,9 +28,9 @@ Test(store, pairs_that_a_plain_concatenation_would_mix_up_are_different_entries)
     static const struct {
         struct bytes ns, key;
     } pairs[] = {
-        { { "a", 1 }, { "bc", 2 } }, { { "ab", 2 }, { "c", 1 } },     { { "a", 1 }, { "/bc", 3 } },
-        { { "a", 1 }, { "b/c", 3 } }, { { "a/b", 3 }, { "c", 1 } },   { { "", 0 }, { "abc", 3 } },
-        { { "abc", 3 }, { "", 0 } },  { { "a", 1 }, { "b\0c", 3 } },  { { "a", 1 }, { "b\0d", 3 } },
+        { { "a", 1 }, { "bc", 2 } },  { { "ab", 2 }, { "c", 1 } },   { { "a", 1 }, { "/bc", 3 } },
+        { { "a", 1 }, { "b/c", 3 } }, { { "a/b", 3 }, { "c", 1 } },  { { "", 0 }, { "abc", 3 } },
+        { { "abc", 3 }, { "", 0 } },  { { "a", 1 }, { "b\0c", 3 } }, { { "a", 1 }, { "b\0d", 3 } },
         { { "a", 1 }, { "b", 1 } },   { { "\1a", 2 }, { "b", 1 } },
     };
     enum { COUNT = sizeof pairs / sizeof *pairs };

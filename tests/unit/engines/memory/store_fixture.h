@@ -29,8 +29,14 @@ static inline void close_store(void)
 
 static inline struct engine_op op_for(enum engine_verb verb, struct bytes ns, struct bytes key)
 {
-    return (struct engine_op){ .verb = verb, .ns = ns, .key = key, .ttl_ms = ttl, .idle_ms = idle,
-                               .condition = condition, .now_ns = now, .status = ENGINE_FAILED };
+    return (struct engine_op){ .verb = verb,
+                               .ns = ns,
+                               .key = key,
+                               .ttl_ms = ttl,
+                               .idle_ms = idle,
+                               .condition = condition,
+                               .now_ns = now,
+                               .status = ENGINE_FAILED };
 }
 
 static inline struct engine_op put(struct bytes ns, struct bytes key, size_t len)

@@ -1,0 +1,15 @@
+#include "engines/memory/memory.h"
+#include "tests/contract/contract.h"
+
+static struct engine *open_memory(void)
+{
+    struct memory_options options = { .max_bytes = 64 << 20 };
+
+    return memory_open(&options);
+}
+
+const struct contract_engine engine_under_test = {
+    .name = "memory",
+    .open = open_memory,
+    .virtual_time = true,
+};
