@@ -9,7 +9,7 @@ BUILD_PACKAGES="gcc libc6-dev cmake ninja-build pkgconf libmicrohttpd-dev libjan
 libhiredis-dev libmemcached-dev libmimalloc-dev"
 
 # Real engines are part of the tests; their packages' own daemons stay off.
-TEST_PACKAGES="libcriterion-dev python3 python3-pytest redis-server redis-tools memcached"
+TEST_PACKAGES="libcriterion-dev python3 python3-pytest redis-server redis-sentinel redis-tools memcached"
 
 package_is_installed() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]

@@ -3,7 +3,7 @@
 # other than 0 when anything failed. A step that could not run because its build failed counts as failed.
 #
 #   tests/run.sh            everything
-#   tests/run.sh unit http  only these steps: unit stress http race smoke fuzz
+#   tests/run.sh unit http  only these steps, see below for their names
 set -euo pipefail
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -97,6 +97,21 @@ step_http() {
     CUBBY_BINARY=$root/build/dev/cubby run_pytest tests/http
 }
 
+# The HTTP suite where it meets the engine, on each engine of tests/support/engines.py that is a server of its own; the
+# corpus and the settings have nothing to do with the engine.
+step_http_engine() {
+    build dev
+    CUBBY_TEST_ENGINE=$1 CUBBY_BINARY=$root/build/dev/cubby run_pytest tests/http --ignore=tests/http/test_corpus.py \
+        --ignore=tests/http/test_settings.py --ignore=tests/http/test_header_room.py \
+        --ignore=tests/http/test_slow_engine.py --ignore=tests/http/test_deadlines.py
+}
+
+# Real servers that are killed, paused, moved and lied for.
+step_fault() {
+    build dev
+    CUBBY_BINARY=$root/build/dev/cubby run_pytest "tests/fault/$1"
+}
+
 # The parts of the HTTP suite in which threads meet, against the thread-sanitized service.
 step_race() {
     build tsan
@@ -145,6 +160,11 @@ install_missing $BUILD_PACKAGES $TEST_PACKAGES
 run_step unit step_unit
 run_step stress step_stress
 run_step http step_http
+for engine in redis redis-sentinel redis-cluster memcached memcached-3; do
+    run_step "http-$engine" step_http_engine "$engine"
+done
+run_step fault-redis step_fault redis
+run_step fault-memcached step_fault memcached
 run_step race step_race
 run_step smoke step_smoke
 run_step fuzz step_fuzz

@@ -1,7 +1,7 @@
 """Fixtures of the black-box suites. See support/service.py for how the service is run and judged.
 
 CUBBY_BINARY       the binary under test (build/dev/cubby)
-CUBBY_TEST_ENGINE  memory (default), redis or memcached
+CUBBY_TEST_ENGINE  memory (default), or another of support/engines.py
 """
 
 import itertools

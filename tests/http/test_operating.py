@@ -35,7 +35,7 @@ def test_capabilities_tell_engine_version_support_and_limits(service, engine):
     answer = _ask(service, "GET", "/capabilities")
     assert answer["Content-Type"].split(";")[0] == "application/json"
     body = answer.json()
-    assert body["engine"] == engine.name
+    assert body["engine"] == engine.settings()["CACHE_ENGINE"]
     assert re.match(r"[0-9]+\.[0-9]+", body["version"])
     assert isinstance(body["supports"], dict) and all(isinstance(yes, bool) for yes in body["supports"].values())
     assert any(value == 8 * 1024 * 1024 for value in body["limits"].values()), "the limit of a value's size"

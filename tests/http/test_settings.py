@@ -105,7 +105,7 @@ KUBERNETES = {
 def test_what_kubernetes_injects_for_a_service_called_redis_is_ignored_and_named_in_one_log_line(start_service, engine):
     injected = {name: value for name, value in KUBERNETES.items() if name not in engine.settings()}
     service = start_service(**injected)
-    assert service.request("GET", "/capabilities").json()["engine"] == engine.name
+    assert service.request("GET", "/capabilities").json()["engine"] == engine.settings()["CACHE_ENGINE"]
     lines = [line for line in service.lines if "REDIS_SERVICE_HOST" in line]
     assert len(lines) == 1
     for name in injected:

@@ -13,7 +13,7 @@ import subprocess
 import time
 from urllib.parse import unquote
 
-from support.engines import free_port, wait_for_port
+from support.ports import free_port, wait_for_port
 
 
 class MemcachedServer:

@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 
-from support.engines import free_port, wait_for_port
+from support.ports import free_port, wait_for_port
 
 
 def crc16(data):
