@@ -5,8 +5,10 @@
 # installs those that are not there yet and does nothing, at once, when all are.
 # shellcheck shell=sh disable=SC2034
 
-BUILD_PACKAGES="gcc libc6-dev cmake ninja-build pkgconf libmicrohttpd-dev libjansson-dev libuv1-dev libsodium-dev \
-libhiredis-dev libmemcached-dev libmimalloc-dev"
+# make: gcc's link-time optimisation uses it to work on several cores. libssl-dev: the TLS of hiredis, and what the
+# pkg-config file of libmemcached asks for.
+BUILD_PACKAGES="gcc libc6-dev cmake ninja-build make pkgconf libmicrohttpd-dev libjansson-dev libuv1-dev libsodium-dev \
+libhiredis-dev libmemcached-dev libmimalloc-dev libssl-dev"
 
 # Real engines are part of the tests; their packages' own daemons stay off.
 TEST_PACKAGES="libcriterion-dev python3 python3-pytest redis-server redis-sentinel redis-tools memcached"

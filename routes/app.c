@@ -149,8 +149,11 @@ static void complete(struct http_exchange *ex)
     route_state(ex)->route->methods[http_request(ex)->method].complete(ex);
 }
 
+/* The client may have gone while the engine was at work. */
 static void end(struct http_exchange *ex)
 {
+    if (route_state(ex)->pending)
+        (void)engine_cancel(route_thread(ex)->session, &route_state(ex)->op);
     value_unref(route_state(ex)->op.entry.value);
 }
 
@@ -160,6 +163,7 @@ static void finish_pending(struct engine_op *op)
 {
     struct http_exchange *ex = op->context;
 
+    route_state(ex)->pending = false;
     route_state(ex)->finish(ex);
 }
 
@@ -177,7 +181,8 @@ void route_submit(struct http_exchange *ex, enum engine_verb verb, void (*finish
     op->done = finish_pending;
     op->context = ex;
     state->finish = finish;
-    if (engine_submit(thread->session, op) == ENGINE_DONE)
+    state->pending = engine_submit(thread->session, op) == ENGINE_PENDING;
+    if (!state->pending)
         finish(ex);
 }
 

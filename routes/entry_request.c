@@ -5,13 +5,15 @@
 #include "routes/query.h"
 #include "routes/route.h"
 
-#define PARAMETERS_MAX 4
+/* Escaped values are decoded into the caller's memory, who reads them at once;
+ * no value that means something is longer. */
+#define DECODED_MAX 128
 
-static bool parse_query(struct http_exchange *ex, const struct bytes *names, size_t count, struct bytes *values)
+static bool parse_query(struct http_exchange *ex, const struct bytes *names, size_t count, struct bytes *values,
+                        struct query_scratch decoded)
 {
     const struct http_request *request = http_request(ex);
     struct query_table table = { names, count, route_state(ex)->is_raw };
-    struct query_scratch scratch = { NULL, request->query.len };
     struct bytes culprit = BYTES_NONE;
     enum query_outcome outcome;
 
@@ -19,8 +21,7 @@ static bool parse_query(struct http_exchange *ex, const struct bytes *names, siz
         values[i] = BYTES_NONE;
     if (!request->query.ptr)
         return true;
-    scratch.ptr = http_scratch(ex, request->query.len);
-    outcome = scratch.ptr ? query_parse(request->query, &table, scratch, values, &culprit) : QUERY_TOO_LONG;
+    outcome = query_parse(request->query, &table, decoded, values, &culprit);
     if (outcome == QUERY_OK)
         return true;
     problem_send_about(ex, PROBLEM_BAD_REQUEST, culprit, query_outcome_detail(outcome));
@@ -29,16 +30,17 @@ static bool parse_query(struct http_exchange *ex, const struct bytes *names, siz
 
 bool entry_request_plain(struct http_exchange *ex)
 {
-    return parse_query(ex, NULL, 0, NULL);
+    return parse_query(ex, NULL, 0, NULL, (struct query_scratch){ NULL, 0 });
 }
 
 bool entry_request_read(struct http_exchange *ex)
 {
     static const struct bytes names[] = { { "raw", 3 } };
     struct bytes values[1];
+    char decoded[DECODED_MAX];
     struct route_state *state = route_state(ex);
 
-    if (!parse_query(ex, names, state->is_raw ? 0 : 1, values))
+    if (!parse_query(ex, names, state->is_raw ? 0 : 1, values, (struct query_scratch){ decoded, sizeof decoded }))
         return false;
     if (state->is_raw || !values[0].ptr)
         return true;
@@ -93,9 +95,11 @@ bool entry_request_put(struct http_exchange *ex)
 {
     static const struct bytes names[] = { { "ttl", 3 }, { "idle", 4 } };
     struct bytes values[2];
+    char decoded[DECODED_MAX];
     struct route_state *state = route_state(ex);
 
-    if (!parse_query(ex, names, 2, values) || !choose_ttl(ex, values[0]))
+    if (!parse_query(ex, names, 2, values, (struct query_scratch){ decoded, sizeof decoded }) ||
+        !choose_ttl(ex, values[0]))
         return false;
     state->idle_ms = ENGINE_NO_IDLE;
     if (!values[1].ptr)

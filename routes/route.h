@@ -52,6 +52,7 @@ struct route {
 struct route_state {
     const struct route *route;
     struct engine_op op;
+    bool pending; /* op is the engine's */
     void (*finish)(struct http_exchange *ex);
     struct path_entry entry;
     bool is_raw;  /* /raw: the lenient view */

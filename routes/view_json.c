@@ -89,7 +89,7 @@ static void send_rewritten(struct http_exchange *ex, struct bytes head, struct v
     if (body.failed)
         problem_send(ex, PROBLEM_OVERLOADED, "out of memory");
     else
-        http_send_copy(ex, 200, buffer_bytes(&body));
+        send_json(ex, 200, &body);
     buffer_release(&body);
 }
 
@@ -107,16 +107,16 @@ void view_json(struct http_exchange *ex)
     add_entry(&head, &state->op.entry);
     buffer_add(&head, BYTES(",\"value\":"));
 
-    http_reply_field(ex, "Content-Type", "application/json");
     state->op.entry.value = NULL;
-    if (form == VALUE_FORM_JSON) {
-        http_send_enveloped(ex, 200, buffer_bytes(&head), value, BYTES("}\n"));
-    } else if (form == VALUE_FORM_TEXT_PLAIN) {
-        buffer_add_char(&head, '"');
-        http_send_enveloped(ex, 200, buffer_bytes(&head), value, BYTES("\"}\n"));
-    } else {
+    if (form != VALUE_FORM_JSON && form != VALUE_FORM_TEXT_PLAIN) {
         send_rewritten(ex, buffer_bytes(&head), value, form == VALUE_FORM_BINARY);
+        return;
     }
+    http_reply_field(ex, "Content-Type", "application/json");
+    if (form == VALUE_FORM_TEXT_PLAIN)
+        buffer_add_char(&head, '"');
+    http_send_enveloped(ex, 200, buffer_bytes(&head), value,
+                        form == VALUE_FORM_JSON ? BYTES("}\n") : BYTES("\"}\n"));
 }
 
 /* ---- Writes ---- */

@@ -33,12 +33,18 @@ static void log_settings(const struct settings *settings, const struct settings_
     log_joined(LOG_LEVEL_WARN, "settings adjusted", &report->notes);
 }
 
+/* The bound of HTTP_THREADS, for machines with more CPUs. */
+#define THREADS_MAX 256u
+
 static int serve(const struct settings *settings)
 {
     unsigned threads = settings->http_threads > 0 ? (unsigned)settings->http_threads : cpus_available("");
     char *error;
-    struct engine *engine = registry_open(settings, threads, &error);
+    struct engine *engine;
 
+    if (threads > THREADS_MAX)
+        threads = THREADS_MAX;
+    engine = registry_open(settings, threads, &error);
     if (!engine) {
         fprintf(stderr, "cubby: %s\n", error ? error : "out of memory");
         free(error);

@@ -118,7 +118,8 @@ static struct value *make_value(struct peer *peer, const struct peer_item *hit, 
     struct value *value;
 
     if (owned) {
-        value = value_adopt(bytes_of(owned + type_at, type.len), bytes_of(owned + data_at, item->data.len), free, owned);
+        type.ptr = owned + type_at;
+        value = value_adopt(type, bytes_of(owned + data_at, item->data.len), free, owned);
         if (!value)
             free(owned);
         return value;

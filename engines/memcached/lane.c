@@ -10,8 +10,11 @@
 /* After a failed attempt; the jitter keeps replicas apart. */
 #define PROBE_NS NS_PER_SECOND
 #define PROBE_JITTER_MS 250
-/* How long closing waits for a thread beyond the longest wait of a call. */
-#define JOIN_SLACK_SECONDS 3
+/* How long closing waits for a thread: the waits of a handshake, within a
+ * bound, and some. */
+#define JOIN_WAITS 3
+#define JOIN_MAX_MS 5000
+#define JOIN_SLACK_SECONDS 1
 
 /* ---- Queue ---- */
 
@@ -35,6 +38,8 @@ static bool wants_thread_locked(const struct lane *lane)
 
 void lane_push(struct lane *lane, struct job *head, struct job *tail, unsigned count)
 {
+    bool wake;
+
     tail->next = NULL;
     pthread_mutex_lock(&lane->lock);
     if (lane->tail)
@@ -43,9 +48,12 @@ void lane_push(struct lane *lane, struct job *head, struct job *tail, unsigned c
         lane->head = head;
     lane->tail = tail;
     lane->queued += count;
-    if (wants_thread_locked(lane))
-        pthread_cond_signal(&lane->wake);
+    wake = wants_thread_locked(lane);
     pthread_mutex_unlock(&lane->lock);
+    /* After the lock is free: whoever wakes up wants it first thing. Lanes
+     * outlive the sessions that push. */
+    if (wake)
+        pthread_cond_signal(&lane->wake);
 }
 
 void worker_ends_reading(struct worker *worker)
@@ -238,8 +246,10 @@ static bool start_worker(struct lane *lane, unsigned number)
     *worker = (struct worker){ .lane = lane, .probes = number == 0 };
     randombytes_buf(&worker->version_base, sizeof worker->version_base);
     worker->peer = peer_create(&lane->address);
-    if (worker->peer && pthread_create(&worker->thread, NULL, worker_main, worker) == 0)
+    if (worker->peer && pthread_create(&worker->thread, NULL, worker_main, worker) == 0) {
+        pthread_setname_np(worker->thread, "memcached-lane");
         return true;
+    }
     peer_destroy(worker->peer);
     return false;
 }
@@ -283,14 +293,16 @@ struct lane *lane_create(const struct peer_address *address, struct bytes prefix
     return lane;
 }
 
-/* Every call on a connection is bounded, except for the look-up of a name. */
+/* Every call on a connection is bounded, but a connect timeout may be long,
+ * and the look-up of a name has no bound. */
 static bool join_workers(struct lane *lane)
 {
+    uint64_t wait_ms = lane->address.connect_timeout_ms * JOIN_WAITS;
     struct timespec until;
     bool all = true;
 
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += (time_t)(lane->address.connect_timeout_ms * 3 / 1000) + JOIN_SLACK_SECONDS;
+    until.tv_sec += (time_t)((wait_ms < JOIN_MAX_MS ? wait_ms : JOIN_MAX_MS) / 1000) + JOIN_SLACK_SECONDS;
     for (unsigned i = 0; i < lane->worker_count; i++) {
         if (pthread_timedjoin_np(lane->workers[i].thread, NULL, &until) == 0)
             continue;
@@ -300,12 +312,17 @@ static bool join_workers(struct lane *lane)
     return all;
 }
 
-bool lane_destroy(struct lane *lane)
+void lane_stop(struct lane *lane)
 {
     pthread_mutex_lock(&lane->lock);
     lane->stopping = true;
     pthread_cond_broadcast(&lane->wake);
     pthread_mutex_unlock(&lane->lock);
+}
+
+bool lane_destroy(struct lane *lane)
+{
+    lane_stop(lane);
     if (!join_workers(lane))
         return false;
     while (lane->head) {

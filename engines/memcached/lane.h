@@ -77,8 +77,11 @@ struct lane {
 struct lane *lane_create(const struct peer_address *address, struct bytes prefix, unsigned threads,
                          bool dead_is_miss) MUST_CHECK;
 
-/* Ends the threads; jobs still queued are destroyed. False: a thread is stuck
- * in a library call, and what it uses is left to it. */
+/* Tells the threads to end, and does not wait for them. */
+void lane_stop(struct lane *lane);
+
+/* Ends the threads; jobs still queued are destroyed. False: a thread is still
+ * in a library call after some seconds, and what it uses is left to it. */
 bool lane_destroy(struct lane *lane);
 
 static inline enum lane_state lane_state(const struct lane *lane)

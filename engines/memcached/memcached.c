@@ -72,7 +72,8 @@ static bool read_servers(const char *list, struct peer_address *addresses, size_
             return false;
         }
         if (!read_server(text, address)) {
-            snprintf(error, ERROR_MAX, "MEMCACHED_SERVERS: \"%.*s\" is not host:port", (int)(text.len & 0xff), text.ptr);
+            snprintf(error, ERROR_MAX, "MEMCACHED_SERVERS: \"%.*s\" is not host:port", (int)(text.len & 0xff),
+                     text.ptr);
             return false;
         }
         if (is_known(addresses, *count, address)) {
@@ -113,6 +114,8 @@ static void close_engine(struct engine *base)
     struct memcached_engine *engine = (struct memcached_engine *)base;
     bool all = true;
 
+    for (size_t i = 0; i < engine->lane_count; i++)
+        lane_stop(engine->lanes[i]);
     for (size_t i = 0; i < engine->lane_count; i++)
         all &= lane_destroy(engine->lanes[i]);
     /* A thread that hangs in a name look-up may still read these. */
@@ -182,7 +185,8 @@ static bool start_lanes(struct memcached_engine *engine, const struct memcached_
         struct lane *lane;
         addresses[i].username = engine->username;
         addresses[i].password = engine->password;
-        addresses[i].connect_timeout_ms = options->connect_timeout_ms ? options->connect_timeout_ms : DEFAULT_CONNECT_MS;
+        addresses[i].connect_timeout_ms =
+            options->connect_timeout_ms > 0 ? options->connect_timeout_ms : DEFAULT_CONNECT_MS;
         addresses[i].max_reply = (max_value > MAX_REPLY_LEAST ? max_value : MAX_REPLY_LEAST) + ITEM_HEAD_MAX;
         lane = lane_create(&addresses[i], bytes_str(engine->prefix), threads, options->dead_server_is_miss);
         if (!lane)

@@ -79,6 +79,8 @@ static struct loop_message *take_posted(struct loop *loop)
 static void serve_posted(uv_async_t *wake)
 {
     struct loop *loop = wake->data;
+    /* Read first: what was posted before loop_stop() is then among the taken. */
+    bool stopping = atomic_load(&loop->stopping);
     struct loop_message *message = take_posted(loop);
 
     while (message) {
@@ -86,7 +88,7 @@ static void serve_posted(uv_async_t *wake)
         message->fn(message);
         message = next;
     }
-    if (atomic_load(&loop->stopping))
+    if (stopping)
         uv_stop(&loop->uv);
 }
 

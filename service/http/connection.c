@@ -122,14 +122,11 @@ static void linger_read(void *context, int events)
     ssize_t n;
 
     (void)events;
-    while ((n = recv(linger->fd, sink, sizeof sink, MSG_DONTWAIT)) > 0) {
-        if ((size_t)n >= linger->left) {
-            n = 0;
-            break;
-        }
+    /* Once a turn: a client that sends fast must not hold the others up. */
+    n = recv(linger->fd, sink, sizeof sink, MSG_DONTWAIT);
+    if (n > 0 && (size_t)n < linger->left) {
         linger->left -= (size_t)n;
-    }
-    if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+    } else if (n >= 0 || (errno != EAGAIN && errno != EINTR)) {
         linger->until_ns = 0; /* the sweep frees it */
         loop_io_set(linger->io, 0);
     }
@@ -186,17 +183,27 @@ static void connection_closed(struct http_connection *connection)
         linger_start(thread, connection->fd);
     unlist(connection);
     free(connection);
+}
+
+void http_connection_uncount(struct http_thread *thread)
+{
     atomic_fetch_sub_explicit(&thread->connections, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&thread->server->connections, 1, memory_order_relaxed);
 }
 
-void http_connection_notify(void *thread, struct MHD_Connection *mhd, void **context,
+void http_connection_notify(void *context, struct MHD_Connection *mhd, void **connection,
                             enum MHD_ConnectionNotificationCode code)
 {
-    if (code == MHD_CONNECTION_NOTIFY_STARTED)
-        *context = connection_create(thread, mhd);
-    else if (*context)
-        connection_closed(*context);
+    struct http_thread *thread = context;
+
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        thread->notified = true;
+        *connection = connection_create(thread, mhd);
+        return;
+    }
+    if (*connection) /* NULL: there was no memory for it */
+        connection_closed(*connection);
+    http_connection_uncount(thread);
 }
 
 struct http_connection *http_connection_of(struct MHD_Connection *mhd)

@@ -1,6 +1,7 @@
 #include "service/http/private.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "service/base/buffer.h"
 #include "service/base/clock.h"
@@ -166,6 +167,8 @@ static void refuse(struct http_exchange *ex, unsigned status, const char *detail
     ex->thread->server->app->refuse(ex, status, detail);
 }
 
+static const struct http_verdict shutting_down = { 503, "shutting down" };
+
 /* Whether the server takes this request on at all. */
 static struct http_verdict admit(struct http_exchange *ex)
 {
@@ -173,6 +176,8 @@ static struct http_verdict admit(struct http_exchange *ex)
 
     if (!ex->request.from_loopback && !thread->server->options.allow_remote)
         return (struct http_verdict){ 403, "without access control only loopback clients are served; see CACHE_AUTH" };
+    if (thread->abandoned)
+        return shutting_down;
     if (thread->in_flight >= thread->max_in_flight)
         return (struct http_verdict){ 503, "too many requests in flight" };
     return (struct http_verdict){ 0, NULL };
@@ -206,6 +211,8 @@ static enum MHD_Result step_headers(struct http_exchange *ex, const char *method
         ex->counted = true;
         ex->thread->in_flight++;
         ex->thread->server->app->begin(ex);
+        if (ex->status != 0 && !ex->response)
+            return MHD_NO; /* an answer was sent, but there was no memory for it */
         if (!ex->response && ex->want_body && ex->request.has_length && ex->request.content_length > ex->body_max)
             refuse(ex, 413, "the body is longer than the limit");
     }
@@ -230,6 +237,42 @@ static enum MHD_Result step_body(struct http_exchange *ex, const char *upload, s
     return MHD_NO;
 }
 
+/* Suspending and resuming a connection costs MHD two epoll_ctl, an eventfd
+ * write and an empty recv, half as much as the whole request. An exchange that
+ * is not suspended is asked again in each run of MHD, which costs little while
+ * the wait is short and those who wait are few. */
+#define WAIT_NS (20 * NS_PER_MS)
+#define WAITING_MAX 256
+
+static enum MHD_Result suspend(struct http_exchange *ex)
+{
+    ex->phase = HTTP_PHASE_SUSPENDED;
+    MHD_suspend_connection(ex->mhd);
+    return MHD_YES;
+}
+
+static enum MHD_Result begin_waiting(struct http_exchange *ex)
+{
+    if (ex->thread->waiting >= WAITING_MAX)
+        return suspend(ex);
+    ex->phase = HTTP_PHASE_WAITING;
+    ex->waiting_since_ns = loop_now(ex->thread->loop);
+    ex->thread->waiting++;
+    return MHD_YES;
+}
+
+static enum MHD_Result step_waiting(struct http_exchange *ex)
+{
+    if (ex->status == 0 && loop_now(ex->thread->loop) - ex->waiting_since_ns < WAIT_NS)
+        return MHD_YES;
+    ex->thread->waiting--;
+    ex->thread->progress++;
+    if (ex->status == 0)
+        return suspend(ex);
+    ex->phase = HTTP_PHASE_COMPLETED;
+    return http_reply_queue(ex);
+}
+
 static enum MHD_Result step_complete(struct http_exchange *ex)
 {
     ex->phase = HTTP_PHASE_COMPLETED;
@@ -237,16 +280,13 @@ static enum MHD_Result step_complete(struct http_exchange *ex)
     if (!ex->response) {
         if (!http_body_finish(ex))
             refuse(ex, 503, "out of memory");
+        else if (ex->thread->abandoned)
+            refuse(ex, shutting_down.status, shutting_down.detail);
         else
             ex->thread->server->app->complete(ex);
     }
-    if (ex->response)
-        return http_reply_queue(ex);
-    if (ex->status != 0)
-        return MHD_NO; /* an answer was sent, but there was no memory for it */
-    ex->phase = HTTP_PHASE_SUSPENDED;
-    MHD_suspend_connection(ex->mhd);
-    return MHD_YES;
+    /* With a status and no response there was no memory for it. */
+    return ex->status != 0 ? http_reply_queue(ex) : begin_waiting(ex);
 }
 
 enum MHD_Result http_exchange_step(void *thread, struct MHD_Connection *mhd, const char *url, const char *method,
@@ -259,6 +299,8 @@ enum MHD_Result http_exchange_step(void *thread, struct MHD_Connection *mhd, con
     (void)url;
     if (!ex)
         return MHD_NO;
+    if (ex->phase == HTTP_PHASE_WAITING)
+        return step_waiting(ex);
     ex->thread->progress++;
     switch (ex->phase) {
     case HTTP_PHASE_STARTED:
@@ -267,6 +309,7 @@ enum MHD_Result http_exchange_step(void *thread, struct MHD_Connection *mhd, con
         return *upload_len > 0 ? step_body(ex, upload, upload_len) : step_complete(ex);
     case HTTP_PHASE_COMPLETED: /* resumed */
         return http_reply_queue(ex);
+    case HTTP_PHASE_WAITING:
     case HTTP_PHASE_SUSPENDED:
     case HTTP_PHASE_ANSWERED:
         break;
@@ -316,6 +359,8 @@ void http_exchange_end(struct http_exchange *ex)
     uint64_t next_look = loop_now(thread->loop) + thread->server->options.request_timeout_ms * NS_PER_MS;
 
     thread->progress++;
+    if (ex->phase == HTTP_PHASE_WAITING)
+        thread->waiting--;
     write_access_record(ex);
     if (ex->begun)
         thread->server->app->end(ex);
@@ -326,8 +371,8 @@ void http_exchange_end(struct http_exchange *ex)
     http_body_release(ex);
     ex->connection->exchange = NULL;
     http_connection_set_state(ex->connection, HTTP_CONNECTION_IDLE, next_look);
-    if (thread->closing)
-        http_connections_close_idle(thread);
+    if (thread->closing && !ex->connection->linger)
+        shutdown(ex->connection->fd, SHUT_RDWR);
     exchange_free(ex);
 }
 

@@ -8,10 +8,11 @@
  *   app->begin     the header section is complete and has passed the audit;
  *                  the app may answer at once, or accept the body;
  *   app->complete  the body is there (not called once an answer is prepared);
- *                  the app answers, or returns without: the exchange is then
- *                  suspended until a later http_send_*() on the same thread;
- *   app->end       the answer was sent or the client has gone; never while
- *                  the exchange is suspended.
+ *                  the app answers, or returns without: the exchange then waits
+ *                  for a later http_send_*() on the same thread;
+ *   app->end       the answer was sent or the client has gone, possibly while
+ *                  the exchange waits: whatever was to answer it must be
+ *                  called off.
  *
  * Ownership: everything read from an exchange is borrowed until app->end. */
 #pragma once

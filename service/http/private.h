@@ -55,8 +55,12 @@ struct http_thread {
     bool runnable;      /* MHD has something to do in this turn */
     uint64_t progress;  /* calls that MHD made of ours */
     unsigned idle_runs; /* runs of MHD in a row without such a call */
+    unsigned waiting;   /* exchanges in HTTP_PHASE_WAITING */
+    bool resting;       /* rest_timer is set */
     bool draining;   /* answers close their connections */
     bool closing;    /* idle connections are closed, too */
+    bool abandoned;  /* app->thread_abandon was called: the app takes no more requests */
+    bool notified;   /* MHD has told of the connection that is being handed over */
     unsigned in_flight;
     unsigned max_in_flight;
     atomic_uint connections; /* read by the acceptor */
@@ -108,8 +112,10 @@ struct http_connection {
 };
 
 /* MHD's connection notification. */
-void http_connection_notify(void *thread, struct MHD_Connection *mhd, void **context,
+void http_connection_notify(void *thread, struct MHD_Connection *mhd, void **connection,
                             enum MHD_ConnectionNotificationCode code);
+/* One connection less, for the acceptor. */
+void http_connection_uncount(struct http_thread *thread);
 struct http_connection *http_connection_of(struct MHD_Connection *mhd);
 void http_connection_set_state(struct http_connection *connection, enum http_connection_state state, uint64_t due_ns);
 /* Closes what has been receiving for too long (408) and looks at idle ones. */
@@ -130,7 +136,8 @@ enum http_phase {
     HTTP_PHASE_STARTED,   /* the request line is there */
     HTTP_PHASE_BODY,      /* header section audited; body arriving */
     HTTP_PHASE_COMPLETED, /* the app has the whole request */
-    HTTP_PHASE_SUSPENDED, /* the app answers later */
+    HTTP_PHASE_WAITING,   /* the app answers later, soon */
+    HTTP_PHASE_SUSPENDED, /* the app answers later, and MHD has put the connection aside */
     HTTP_PHASE_ANSWERED,  /* response queued */
 };
 
@@ -148,6 +155,7 @@ struct http_exchange {
     bool counted;    /* in thread->in_flight */
     bool want_body;  /* http_accept_body was called */
     bool close;      /* Connection: close after the answer */
+    uint64_t waiting_since_ns;
     const char *raw_uri; /* in MHD's buffer; cut at '?' after the first callback */
     size_t raw_uri_len;
 

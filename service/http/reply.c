@@ -34,8 +34,8 @@ void http_reply_close(struct http_exchange *ex)
     ex->close = true;
 }
 
-/* Gives `response` the prepared fields and, if the exchange waits for it, wakes
- * the connection. A NULL response closes it. */
+/* Gives `response` the prepared fields and, if the exchange waits for it, has
+ * MHD ask for it. A NULL response closes it. */
 static void prepared(struct http_exchange *ex, unsigned status, struct MHD_Response *response, size_t bytes)
 {
     ex->status = status;
@@ -45,6 +45,8 @@ static void prepared(struct http_exchange *ex, unsigned status, struct MHD_Respo
         (void)MHD_add_response_header(response, ex->fields[i].name, ex->fields[i].value);
     if (response)
         (void)MHD_add_response_header(response, "X-Request-Id", ex->request_id);
+    if (ex->phase == HTTP_PHASE_WAITING)
+        ex->thread->runnable = true;
     if (ex->phase != HTTP_PHASE_SUSPENDED)
         return;
     ex->phase = HTTP_PHASE_COMPLETED;

@@ -44,8 +44,9 @@ static int listen_on(const char *host, uint16_t port, char **error)
 
     snprintf(service, sizeof service, "%u", port);
     int failure = getaddrinfo(host, service, &hints, &addresses);
-    if (failure == 0)
-        fd = listen_at(addresses);
+    /* A name like localhost has several; the first that is there will do. */
+    for (struct addrinfo *at = addresses; at && fd < 0; at = at->ai_next)
+        fd = listen_at(at);
     if (fd < 0 && asprintf(error, "cannot listen on %s port %u: %s", host, port,
                            failure != 0 ? gai_strerror(failure) : strerror(errno)) < 0)
         *error = NULL;
@@ -159,7 +160,10 @@ void http_server_drain(struct http_server *server)
     uint64_t now_ns = clock_monotonic_ns();
 
     if (atomic_exchange(&server->draining, true)) {
-        server->accept_until_ns = now_ns;
+        if (now_ns < server->accept_until_ns) {
+            server->drain_until_ns -= server->accept_until_ns - now_ns;
+            server->accept_until_ns = now_ns;
+        }
         return;
     }
     server->accept_until_ns = now_ns + server->options.drain_delay_ms * NS_PER_MS;
@@ -232,7 +236,10 @@ struct http_server *http_server_start(const struct http_options *options, const 
     unsigned started = 0;
 
     *error = NULL;
-    if (!server || sodium_init() < 0)
+    if (!server)
+        goto fail;
+    server->listen_fd = -1;
+    if (sodium_init() < 0)
         goto fail;
     server->options = *options;
     server->app = app;

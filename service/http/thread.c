@@ -43,8 +43,26 @@ static bool has_pending(struct http_thread *thread)
     return MHD_get_timeout(thread->daemon, &timeout) == MHD_YES && timeout == 0;
 }
 
+/* While exchanges wait, MHD always has something pending, so that says nothing
+ * then; a run in which nothing happened ends the turn, and what may still lie
+ * in a socket's buffer is looked after by the timer. */
+static void choose_next_run(struct http_thread *thread, bool progressed)
+{
+    bool pending = has_pending(thread);
+
+    thread->idle_runs = progressed || !pending ? 0 : thread->idle_runs + 1;
+    if (!pending)
+        return;
+    if (progressed || (thread->waiting == 0 && thread->idle_runs < IDLE_RUNS_MAX)) {
+        thread->runnable = true;
+    } else if (!thread->resting) {
+        thread->resting = true;
+        loop_timer_at(thread->rest_timer, clock_monotonic_ns() + REST_MS * NS_PER_MS);
+    }
+}
+
 /* All that this turn made ready is served here, once: sockets, new
- * connections, and exchanges that the engine's replies resumed. */
+ * connections, and exchanges that the engine's replies answered. */
 static void run_daemon(void *context)
 {
     struct http_thread *thread = context;
@@ -53,13 +71,7 @@ static void run_daemon(void *context)
         uint64_t progress = thread->progress;
         thread->runnable = false;
         MHD_run(thread->daemon);
-        thread->idle_runs = thread->progress != progress ? 0 : thread->idle_runs + 1;
-        if (!has_pending(thread))
-            thread->idle_runs = 0;
-        else if (thread->idle_runs < IDLE_RUNS_MAX)
-            thread->runnable = true;
-        else
-            loop_timer_at(thread->rest_timer, clock_monotonic_ns() + REST_MS * NS_PER_MS);
+        choose_next_run(thread, thread->progress != progress);
     }
     if (thread->runnable)
         loop_skip_wait(thread->loop);
@@ -69,6 +81,7 @@ static void rest_is_over(void *context)
 {
     struct http_thread *thread = context;
 
+    thread->resting = false;
     thread->runnable = true;
 }
 
@@ -184,12 +197,14 @@ static void take_over(struct loop_message *message)
     struct handover *handover = (struct handover *)message;
     struct http_thread *thread = handover->thread;
 
-    /* On failure MHD has closed the socket, and nobody was told of it. */
+    /* On failure MHD has closed the socket; it may have told of the connection
+     * and of its end before, which then was counted there. */
+    thread->notified = false;
     if (MHD_add_connection(thread->daemon, handover->fd, (const struct sockaddr *)&handover->peer,
                            handover->length) != MHD_YES) {
         log_warn("connection not taken", LOG_U64("thread", thread->index));
-        atomic_fetch_sub_explicit(&thread->connections, 1, memory_order_relaxed);
-        atomic_fetch_sub_explicit(&thread->server->connections, 1, memory_order_relaxed);
+        if (!thread->notified)
+            http_connection_uncount(thread);
     }
     thread->runnable = true;
     free(handover);
@@ -227,9 +242,12 @@ unsigned http_thread_release(struct http_thread *thread)
     const struct http_app *app = thread->server->app;
 
     if (thread->app_thread) {
+        thread->abandoned = true;
         app->thread_abandon(thread->app_thread);
-        /* What was suspended is answered now; MHD panics if any were left. */
-        MHD_run(thread->daemon);
+        /* What waited is answered now, in one run, and sent in the next; MHD
+         * panics if a connection were still suspended. */
+        for (int runs = 0; runs < RUNS_PER_TURN; runs++)
+            MHD_run(thread->daemon);
     }
     if (thread->daemon) {
         loop_io_remove(thread->daemon_io);

@@ -1,6 +1,7 @@
 """SIGTERM: what is in flight finishes, nothing new begins, the exit status is 0."""
 
 import signal
+import threading
 import time
 
 import pytest
@@ -130,6 +131,37 @@ def test_what_does_not_finish_is_cut_off_at_the_drain_timeout(start_service, ns)
             assert connection.read(timeout=5).status in (408, 503)
         except Closed:
             pass
+
+
+def _flood(connection, request, until):
+    """Sends as fast as the service reads, without waiting for answers, until it hangs up."""
+    connection.sock.settimeout(0.05)
+    while not until.is_set():
+        try:
+            connection.sock.send(request)
+            connection.sock.recv(65536)
+        except TimeoutError:
+            continue
+        except OSError:
+            return
+
+
+@pytest.mark.parametrize("delay", ["0", "300"])
+def test_requests_that_arrive_as_the_drain_timeout_passes_do_no_harm(start_service, ns, delay):
+    request = build_request("PUT", f"/raw/{ns}/k", {}, b"v")
+    service = start_service(HTTP_DRAIN_DELAY_MS=delay, HTTP_DRAIN_TIMEOUT_MS="0", HTTP_THREADS="2")
+    ended = threading.Event()
+    flood = [threading.Thread(target=_flood, args=(service.connect(), request, ended)) for _ in range(50)]
+    for thread in flood:
+        thread.start()
+    time.sleep(0.2)
+    service.terminate()
+    try:
+        assert service.wait(20) == 0, service.output()
+    finally:
+        ended.set()
+        for thread in flood:
+            thread.join()
 
 
 def test_sigterm_under_load_never_breaks_an_answer(start_service, ns):

@@ -90,6 +90,13 @@ def test_an_unknown_parameter_on_raw_is_ignored_and_no_part_of_the_key(api):
     assert api.get("k").body == b"two"
 
 
+def test_a_long_unknown_parameter_is_ignored_on_raw_and_named_on_cache(api):
+    query = "signature=" + "x" * 1500
+    assert api.get("k", query=query).body == b"hello"
+    assert api.put("k", b"two", query=query + "&ttl=%360").status == 200
+    assert "signature" in check_problem(api.get("k", "cache", query=query), 400)["detail"]
+
+
 def test_a_known_parameter_on_raw_is_still_checked(api):
     check_problem(api.put("new", b"v", query="ttl=soon"), 400)
     check_problem(api.put("new", b"v", query="idle=soon&x=y"), 400)

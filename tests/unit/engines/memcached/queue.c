@@ -114,7 +114,8 @@ Test(queue, a_full_lane_turns_a_flush_down)
 
 Test(queue, what_no_server_list_can_be_is_refused)
 {
-    static const char *const lists[] = { ",", "a:0", "a:65536", "a:x", ":11211", "a:1,a:1", "[::1", "[::1]x", "/tmp/socket" };
+    static const char *const lists[] = { ",", "a:0", "a:65536", "a:x", ":11211", "a:1,a:1", "[::1", "[::1]x",
+                                         "/tmp/socket" };
     char *error = NULL;
 
     engine_detach(session);

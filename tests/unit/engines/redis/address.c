@@ -25,7 +25,8 @@ Test(redis_address, hosts_and_ports)
 
 Test(redis_address, malformed_ones_are_refused)
 {
-    static const char *const bad[] = { "", ":7000", "a:", "a:0", "a:65536", "a:x", "[::1", "[::1]7", "a b", "a/b", "u@h" };
+    static const char *const bad[] = { "",     ":7000",  "a:",  "a:0", "a:65536", "a:x",
+                                       "[::1", "[::1]7", "a b", "a/b", "u@h" };
     struct redis_endpoint endpoint;
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)

@@ -41,6 +41,6 @@ Test(redis_fault, errors_inside_of_scripts_are_seen_through)
 {
     expect("ERR Error running script (call to f_ab): @user_script:3: @user_script: 3: -OOM command not allowed",
            ENGINE_FULL, FAULT_ANSWER);
-    expect("ERR Error running script (call to f_ab): @user_script:3: -READONLY You can't", ENGINE_UNAVAILABLE, FAULT_DROP);
+    expect("ERR Error running script (call to f_ab): @user_script:3: -READONLY You", ENGINE_UNAVAILABLE, FAULT_DROP);
     expect("ERR Error running script (call to f_ab)", ENGINE_FAILED, FAULT_ANSWER);
 }
