@@ -204,6 +204,8 @@ static unsigned take_touch(struct redis_task *task, const struct redisReply *rep
 
 static unsigned decode(struct redis_task *task, struct redisReply *reply)
 {
+    if (task->probes)
+        return reply->type == REDIS_REPLY_INTEGER ? ENGINE_MISS : ANSWER_GARBLED;
     switch (task->op->verb) {
     case ENGINE_GET:
         return task->scripted ? take_read(task, reply) : take_mget(task, reply);
@@ -243,7 +245,16 @@ static bool go_elsewhere(struct redis_task *task, const struct redis_fault *faul
     return true;
 }
 
-/* The slot is between two servers: soon again, from where it belongs. */
+/* What is not there needs no generations: one key has no slot to be split. */
+static bool may_probe(const struct redis_task *task)
+{
+    enum engine_verb verb = task->op->verb;
+
+    return verb == ENGINE_GET || ((verb == ENGINE_DELETE || verb == ENGINE_TOUCH) && !task->op->condition);
+}
+
+/* The slot is between two servers: soon again, from where it belongs. Every
+ * other time by asking for the entry alone, which may be a miss at once. */
 static void go_later(struct redis_task *task)
 {
     uint64_t wait = NS_PER_MS << (task->tries < 5 ? task->tries : 5);
@@ -252,7 +263,10 @@ static void go_later(struct redis_task *task)
         task->tries++;
     task->redirected = task->ask = false;
     task->redirects = 0;
-    redis_task_again(task, loop_now(task->session->base.loop) + wait);
+    task->probes = !task->probes && may_probe(task);
+    if (task->probes)
+        wait = 0;
+    redis_task_again(task, wait == 0 ? 0 : loop_now(task->session->base.loop) + wait);
 }
 
 static void take_error(struct redis_task *task, const struct redisReply *reply)
@@ -315,6 +329,10 @@ void redis_answer_take(struct redis_call *call, enum call_end end, struct redisR
     }
     if (reply->type == REDIS_REPLY_ERROR) {
         take_error(task, reply);
+        return;
+    }
+    if (task->probes && reply->type == REDIS_REPLY_INTEGER && reply->integer != 0) {
+        go_later(task);
         return;
     }
     answer = decode(task, reply);

@@ -161,6 +161,12 @@ bool redis_command_send(struct redis_task *task, struct redis_link *link)
         redis_outbox_bulk(outbox, BYTES("ASKING"));
     }
     redis_link_push(link, &task->call, redis_answer_take);
+    if (task->probes) {
+        redis_outbox_command(outbox, 2);
+        redis_outbox_bulk(outbox, BYTES("EXISTS"));
+        redis_outbox_bulk(outbox, redis_name_bytes(&names.entry));
+        return true;
+    }
     switch (task->op->verb) {
     case ENGINE_GET:
         send_get(task, outbox, &names);

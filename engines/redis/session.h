@@ -84,6 +84,7 @@ struct redis_task {
     bool with_text;   /* EVAL, the server forgot the script */
     bool redirected;  /* `node` is where to, this once */
     bool ask;         /* with ASKING */
+    bool probes;      /* asks first whether the entry is there at all (TRYAGAIN) */
 };
 
 struct redis_task_list {

@@ -127,8 +127,9 @@ static void stop_accepting(struct http_server *server)
 {
     if (!server->accept_io)
         return;
-    /* Closing would reset clients that the kernel has already welcomed. */
-    while (accept_one(server))
+    /* Closing would reset clients that the kernel has already welcomed; of those
+     * there are no more than the backlog holds. */
+    for (int i = 0; i <= BACKLOG && accept_one(server); i++)
         ;
     loop_timer_stop(server->accept_timer);
     loop_io_remove(server->accept_io);
