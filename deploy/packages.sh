@@ -6,9 +6,10 @@
 # shellcheck shell=sh disable=SC2034
 
 # make: gcc's link-time optimisation uses it to work on several cores. libssl-dev: the TLS of hiredis, and what the
-# pkg-config file of libmemcached asks for.
+# pkg-config file of libmemcached asks for. libsasl2-modules: without it libmemcached cannot send a user's name and
+# password, and every server seems to refuse them.
 BUILD_PACKAGES="gcc libc6-dev cmake ninja-build make pkgconf libmicrohttpd-dev libjansson-dev libuv1-dev libsodium-dev \
-libhiredis-dev libmemcached-dev libmimalloc-dev libssl-dev"
+libhiredis-dev libmemcached-dev libmimalloc-dev libssl-dev libsasl2-modules"
 
 # Real engines are part of the tests; their packages' own daemons stay off.
 TEST_PACKAGES="libcriterion-dev python3 python3-pytest redis-server redis-sentinel redis-tools memcached"

@@ -113,7 +113,7 @@ struct engine_op {
     const struct engine_condition *condition; /* NULL: none */
     int64_t ttl_ms;       /* PUT, TOUCH: > 0, or ENGINE_NO_EXPIRY */
     int64_t idle_ms;      /* PUT: sliding step, or ENGINE_NO_IDLE */
-    bool without_value;   /* GET: entry.value is not wanted (HEAD) */
+    bool without_value;   /* GET: entry.value is not wanted */
     uint64_t now_ns;      /* the submitter's monotonic time */
     uint64_t deadline_ns; /* absolute, monotonic */
     void (*done)(struct engine_op *op);
@@ -218,6 +218,7 @@ struct engine_session {
     size_t pending_count;
     struct loop_timer *deadline_timer;
     uint64_t deadline_armed_ns; /* when the timer fires; UINT64_MAX: not set */
+    bool granted;               /* it fired late, and a turn was granted */
     bool detaching;             /* what is submitted now is answered UNAVAILABLE */
 };
 

@@ -128,7 +128,7 @@ static void begin(struct http_exchange *ex)
     http_note_route(ex, route->name, BYTES_NONE);
     if (route->has_entry) {
         enum path_outcome outcome = path_parse_entry(rest, &state->scratch, &state->entry);
-        state->is_raw = route->path.len == sizeof "/raw/" - 1;
+        state->is_raw = route->is_raw;
         http_note_route(ex, route->name, state->entry.ns);
         if (outcome != PATH_OK) {
             problem_send(ex, outcome == PATH_KEY_TOO_LONG ? PROBLEM_URI_TOO_LONG
@@ -140,6 +140,8 @@ static void begin(struct http_exchange *ex)
     }
     if (!route->methods[request->method].complete)
         request->method == HTTP_OPTIONS ? answer_options(ex, route) : answer_not_allowed(ex, route);
+    else if (!route->is_probe && !http_admit(ex))
+        problem_send(ex, PROBLEM_OVERLOADED, "too many requests in flight");
     else if (route->methods[request->method].begin)
         route->methods[request->method].begin(ex);
 }

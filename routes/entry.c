@@ -29,28 +29,25 @@ static bool shows_raw(struct http_exchange *ex)
                VIEW_RAW;
 }
 
-/* The conditions of a read (RFC 9110 section 13.2.2); true when answered. */
-static bool answers_condition(struct http_exchange *ex)
+/* What the conditions of a read make of it (RFC 9110 section 13.2.2): 200, 304,
+ * or 412. */
+static unsigned judge_condition(struct http_exchange *ex)
 {
     struct route_state *state = route_state(ex);
     struct engine_condition if_match = { .if_match = state->condition.if_match };
 
     if (!state->op.condition)
-        return false;
-    if (!engine_condition_holds(&if_match, state->op.entry.version)) {
-        problem_send(ex, PROBLEM_PRECONDITION_FAILED, "the entry's ETag does not meet If-Match");
-        return true;
-    }
-    if (engine_condition_holds(&state->condition, state->op.entry.version))
-        return false;
-    http_send_empty(ex, 304);
-    return true;
+        return 200;
+    if (!engine_condition_holds(&if_match, state->op.entry.version))
+        return 412;
+    return engine_condition_holds(&state->condition, state->op.entry.version) ? 200 : 304;
 }
 
 static void finish_read(struct http_exchange *ex)
 {
     struct route_state *state = route_state(ex);
     bool hit = state->op.status == ENGINE_OK;
+    unsigned status;
 
     if (hit || state->op.status == ENGINE_MISS) {
         http_reply_field(ex, "Cache-Control", "no-cache");
@@ -63,12 +60,13 @@ static void finish_read(struct http_exchange *ex)
         return;
     }
     view_entry_fields(ex);
-    if (answers_condition(ex))
-        return;
-    if (shows_raw(ex))
-        view_raw(ex);
+    status = judge_condition(ex);
+    if (status == 412)
+        problem_send(ex, PROBLEM_PRECONDITION_FAILED, "the entry's ETag does not meet If-Match");
+    else if (shows_raw(ex))
+        view_raw(ex, status);
     else
-        view_json(ex);
+        view_json(ex, status);
 }
 
 void entry_read(struct http_exchange *ex)

@@ -2,35 +2,15 @@
 
 #include "routes/media_type.h"
 #include "routes/problem.h"
-#include "routes/query.h"
 #include "routes/route.h"
 
 /* Escaped values are decoded into the caller's memory, who reads them at once;
  * no value that means something is longer. */
 #define DECODED_MAX 128
 
-static bool parse_query(struct http_exchange *ex, const struct bytes *names, size_t count, struct bytes *values,
-                        struct query_scratch decoded)
-{
-    const struct http_request *request = http_request(ex);
-    struct query_table table = { names, count, route_state(ex)->is_raw };
-    struct bytes culprit = BYTES_NONE;
-    enum query_outcome outcome;
-
-    for (size_t i = 0; i < count; i++)
-        values[i] = BYTES_NONE;
-    if (!request->query.ptr)
-        return true;
-    outcome = query_parse(request->query, &table, decoded, values, &culprit);
-    if (outcome == QUERY_OK)
-        return true;
-    problem_send_about(ex, PROBLEM_BAD_REQUEST, culprit, query_outcome_detail(outcome));
-    return false;
-}
-
 bool entry_request_plain(struct http_exchange *ex)
 {
-    return parse_query(ex, NULL, 0, NULL, (struct query_scratch){ NULL, 0 });
+    return route_parameters(ex, NULL, 0, NULL, (struct query_scratch){ NULL, 0 });
 }
 
 bool entry_request_read(struct http_exchange *ex)
@@ -40,7 +20,7 @@ bool entry_request_read(struct http_exchange *ex)
     char decoded[DECODED_MAX];
     struct route_state *state = route_state(ex);
 
-    if (!parse_query(ex, names, state->is_raw ? 0 : 1, values, (struct query_scratch){ decoded, sizeof decoded }))
+    if (!route_parameters(ex, names, state->is_raw ? 0 : 1, values, (struct query_scratch){ decoded, sizeof decoded }))
         return false;
     if (state->is_raw || !values[0].ptr)
         return true;
@@ -98,7 +78,7 @@ bool entry_request_put(struct http_exchange *ex)
     char decoded[DECODED_MAX];
     struct route_state *state = route_state(ex);
 
-    if (!parse_query(ex, names, 2, values, (struct query_scratch){ decoded, sizeof decoded }) ||
+    if (!route_parameters(ex, names, 2, values, (struct query_scratch){ decoded, sizeof decoded }) ||
         !choose_ttl(ex, values[0]))
         return false;
     state->idle_ms = ENGINE_NO_IDLE;

@@ -1,7 +1,6 @@
 #include "routes/body.h"
 #include "routes/outcome.h"
 #include "routes/problem.h"
-#include "routes/query.h"
 #include "routes/route.h"
 #include "service/base/buffer.h"
 
@@ -11,22 +10,12 @@
 static bool read_query(struct http_exchange *ex, struct body_flush *flush)
 {
     static const struct bytes names[] = { { "namespace", 9 }, { "tag", 3 }, { "prefix", 6 } };
-    static const struct query_table table = { names, 3, false };
-    const struct http_request *request = http_request(ex);
-    struct bytes values[3] = { BYTES_NONE, BYTES_NONE, BYTES_NONE }, culprit = BYTES_NONE;
+    struct bytes values[3];
     struct bytes *slots[3] = { &flush->ns, &flush->tag, &flush->prefix };
-    struct query_scratch scratch = { NULL, request->query.len };
-    enum query_outcome outcome = QUERY_TOO_LONG;
+    struct path_scratch *scratch = &route_state(ex)->scratch; /* no path here needs it */
 
-    if (!request->query.ptr)
-        return true;
-    scratch.ptr = http_scratch(ex, request->query.len);
-    if (scratch.ptr)
-        outcome = query_parse(request->query, &table, scratch, values, &culprit);
-    if (outcome != QUERY_OK) {
-        problem_send_about(ex, PROBLEM_BAD_REQUEST, culprit, query_outcome_detail(outcome));
+    if (!route_parameters(ex, names, 3, values, (struct query_scratch){ scratch->key, sizeof scratch->key }))
         return false;
-    }
     for (int i = 0; i < 3; i++) {
         if (values[i].ptr && slots[i]->ptr && !bytes_equal(values[i], *slots[i])) {
             problem_send_about(ex, PROBLEM_BAD_REQUEST, names[i], "not the same in query and body");

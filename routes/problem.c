@@ -14,7 +14,6 @@ static const struct problem_row {
     [PROBLEM_NO_ROUTE] = { 404, "no-route", "No Such Route" },
     [PROBLEM_NOT_FOUND] = { 404, "not-found", "Not Found" },
     [PROBLEM_METHOD_NOT_ALLOWED] = { 405, "method-not-allowed", "Method Not Allowed" },
-    [PROBLEM_REQUEST_TIMEOUT] = { 408, "request-timeout", "Request Timeout" },
     [PROBLEM_LENGTH_REQUIRED] = { 411, "length-required", "Length Required" },
     [PROBLEM_PRECONDITION_FAILED] = { 412, "precondition-failed", "Precondition Failed" },
     [PROBLEM_CONTENT_TOO_LARGE] = { 413, "content-too-large", "Content Too Large" },
@@ -31,11 +30,6 @@ static const struct problem_row {
     [PROBLEM_ENGINE_TIMEOUT] = { 504, "engine-timeout", "Engine Timeout" },
     [PROBLEM_ENGINE_FULL] = { 507, "engine-full", "Engine Full" },
 };
-
-unsigned problem_status(enum problem problem)
-{
-    return rows[problem].status;
-}
 
 static void send_problem(struct http_exchange *ex, enum problem problem, struct bytes name, const char *detail,
                          bool outcome_unknown)

@@ -12,7 +12,6 @@ enum problem {
     PROBLEM_NO_ROUTE,
     PROBLEM_NOT_FOUND,
     PROBLEM_METHOD_NOT_ALLOWED,
-    PROBLEM_REQUEST_TIMEOUT,
     PROBLEM_LENGTH_REQUIRED,
     PROBLEM_PRECONDITION_FAILED,
     PROBLEM_CONTENT_TOO_LARGE,
@@ -30,8 +29,6 @@ enum problem {
     PROBLEM_ENGINE_FULL,
     PROBLEMS
 };
-
-unsigned problem_status(enum problem problem);
 
 /* `detail` says what was wrong with this request, in a sentence without a
  * full stop; static or scratch. */

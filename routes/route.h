@@ -3,6 +3,7 @@
  *
  *   table.c         paths and methods to handlers
  *   entry.c         /cache and /raw: one entry, two views
+ *   parameters.c    the query's, by name
  *   entry_request.c what a request for an entry asks for
  *   view_json.c, view_raw.c   how an entry is shown
  *   flush.c, health.c, capabilities.c   the resources of these names
@@ -16,6 +17,7 @@
 #include "routes/accept.h"
 #include "routes/etag.h"
 #include "routes/path.h"
+#include "routes/query.h"
 #include "routes/range.h"
 #include "service/base/ttl.h"
 #include "service/config/settings.h"
@@ -45,6 +47,8 @@ struct route {
     const char *name;  /* as in the contract: "/cache/{ns}/{key}" */
     struct bytes path; /* whole, or with a trailing slash the part before {ns} */
     bool has_entry;    /* {ns}/{key} follows */
+    bool is_raw;       /* the lenient view */
+    bool is_probe;     /* answered however much is in flight */
     struct route_method methods[HTTP_METHODS];
 };
 
@@ -87,6 +91,12 @@ const struct route *route_find(struct bytes path, struct bytes *rest);
 /* The methods of a row as the value of Allow. */
 #define ROUTE_ALLOW_SIZE 64
 void route_allow(const struct route *route, char out[ROUTE_ALLOW_SIZE]);
+
+/* Reads the query's parameters by their names: `values[i]` is that of `names[i]`,
+ * BYTES_NONE where it is not given. Escaped ones are decoded into `decoded`,
+ * which must outlive them. On /raw unknown ones are ignored. False: answered. */
+bool route_parameters(struct http_exchange *ex, const struct bytes *names, size_t count, struct bytes *values,
+                      struct query_scratch decoded) MUST_CHECK;
 
 /* Fills what the state's op needs for any verb and submits it; `finish` answers
  * from its results, now or later. */

@@ -18,6 +18,7 @@ static const struct route table[] = {
         .name = "/raw/{ns}/{key}",
         .path = { "/raw/", 5 },
         .has_entry = true,
+        .is_raw = true,
         .methods = {
             [HTTP_GET] = { entry_read_begin, entry_read },
             [HTTP_HEAD] = { entry_read_begin, entry_read },
@@ -33,11 +34,13 @@ static const struct route table[] = {
     {
         .name = "/healthz",
         .path = { "/healthz", 8 },
+        .is_probe = true,
         .methods = { [HTTP_GET] = { NULL, health_answer }, [HTTP_HEAD] = { NULL, health_answer } },
     },
     {
         .name = "/readyz",
         .path = { "/readyz", 7 },
+        .is_probe = true,
         .methods = { [HTTP_GET] = { NULL, ready_answer }, [HTTP_HEAD] = { NULL, ready_answer } },
     },
     {
@@ -59,10 +62,6 @@ const struct route *route_find(struct bytes path, struct bytes *rest)
 
 void route_allow(const struct route *route, char out[ROUTE_ALLOW_SIZE])
 {
-    static const char *const names[HTTP_METHODS] = {
-        [HTTP_GET] = "GET",       [HTTP_HEAD] = "HEAD",   [HTTP_PUT] = "PUT",         [HTTP_POST] = "POST",
-        [HTTP_DELETE] = "DELETE", [HTTP_PATCH] = "PATCH", [HTTP_OPTIONS] = "OPTIONS",
-    };
     char *end = out;
 
     for (int method = 0; method < HTTP_METHOD_OTHER; method++) {
@@ -70,6 +69,6 @@ void route_allow(const struct route *route, char out[ROUTE_ALLOW_SIZE])
             continue;
         if (end != out)
             end = stpcpy(end, ", ");
-        end = stpcpy(end, names[method]);
+        end = stpcpy(end, http_method_name((enum http_method)method));
     }
 }

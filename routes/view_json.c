@@ -1,8 +1,8 @@
 #include "routes/view.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 
+#include "routes/encode.h"
 #include "routes/problem.h"
 #include "routes/route.h"
 #include "routes/utf8.h"
@@ -20,13 +20,10 @@ static void begin_text(struct http_exchange *ex, struct buffer *text)
 
 static void add_base64(struct buffer *text, struct bytes bytes)
 {
-    size_t size = sodium_base64_ENCODED_LEN(bytes.len, sodium_base64_VARIANT_ORIGINAL); /* with a NUL */
-    char *room = buffer_extend(text, size);
+    char *room = buffer_extend(text, encode_base64_length(bytes.len));
 
-    if (!room)
-        return;
-    sodium_bin2base64(room, size, (const unsigned char *)bytes.ptr, bytes.len, sodium_base64_VARIANT_ORIGINAL);
-    buffer_rewind(text, text->len - 1);
+    if (room)
+        encode_base64(bytes, room);
 }
 
 /* A key that is not UTF-8 has no JSON string: it goes by another name. */
@@ -69,31 +66,34 @@ static void send_json(struct http_exchange *ex, unsigned status, const struct bu
 
 /* ---- A hit ---- */
 
-/* Values that have to be rewritten, as base64 or an escaped string. */
-static void send_rewritten(struct http_exchange *ex, struct bytes head, struct value *value, bool binary)
+/* Values that have to be rewritten, as base64 or an escaped string. Where only
+ * the fields are sent, their length is all that is needed. */
+static void send_rewritten(struct http_exchange *ex, unsigned status, struct bytes head, struct value *value,
+                           bool binary)
 {
-    struct buffer body;
-    size_t longest = binary ? sodium_base64_ENCODED_LEN(value->len, sodium_base64_VARIANT_ORIGINAL) : value->len * 6;
+    struct bytes tail = binary ? BYTES("\",\"encoding\":\"base64\"}\n") : BYTES("\"}\n");
+    size_t value_len = binary ? encode_base64_length(value->len) : encode_json_text_length(value_bytes(value));
+    size_t len = head.len + value_len + tail.len;
+    char *text = NULL, *end;
 
-    buffer_init(&body, head.len + longest + 64);
-    buffer_add(&body, head);
-    buffer_add_char(&body, '"');
-    if (binary) {
-        add_base64(&body, value_bytes(value));
-        buffer_add(&body, BYTES("\",\"encoding\":\"base64\"}\n"));
+    if (status == 304 || http_request(ex)->method == HTTP_HEAD) {
+        http_reply_field(ex, "Content-Type", "application/json");
+        http_send_length(ex, status, len);
+    } else if (!(text = malloc(len))) {
+        problem_send(ex, PROBLEM_OVERLOADED, "out of memory");
     } else {
-        buffer_add_json_escaped(&body, value_bytes(value));
-        buffer_add(&body, BYTES("\"}\n"));
+        http_reply_field(ex, "Content-Type", "application/json");
+        memcpy(text, head.ptr, head.len);
+        end = binary ? encode_base64(value_bytes(value), text + head.len)
+                     : encode_json_text(value_bytes(value), text + head.len);
+        memcpy(end, tail.ptr, tail.len);
+        http_send_owned(ex, status, text, len);
     }
     value_unref(value);
-    if (body.failed)
-        problem_send(ex, PROBLEM_OVERLOADED, "out of memory");
-    else
-        send_json(ex, 200, &body);
-    buffer_release(&body);
+    loop_renew_now(route_thread(ex)->loop);
 }
 
-void view_json(struct http_exchange *ex)
+void view_json(struct http_exchange *ex, unsigned status)
 {
     struct route_state *state = route_state(ex);
     struct value *value = state->op.entry.value;
@@ -109,13 +109,14 @@ void view_json(struct http_exchange *ex)
 
     state->op.entry.value = NULL;
     if (form != VALUE_FORM_JSON && form != VALUE_FORM_TEXT_PLAIN) {
-        send_rewritten(ex, buffer_bytes(&head), value, form == VALUE_FORM_BINARY);
+        buffer_add_char(&head, '"');
+        send_rewritten(ex, status, buffer_bytes(&head), value, form == VALUE_FORM_BINARY);
         return;
     }
     http_reply_field(ex, "Content-Type", "application/json");
     if (form == VALUE_FORM_TEXT_PLAIN)
         buffer_add_char(&head, '"');
-    http_send_enveloped(ex, 200, buffer_bytes(&head), value,
+    http_send_enveloped(ex, status, buffer_bytes(&head), value,
                         form == VALUE_FORM_JSON ? BYTES("}\n") : BYTES("\"}\n"));
 }
 

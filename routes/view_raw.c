@@ -43,12 +43,12 @@ static enum range_outcome choose_range(struct http_exchange *ex, const struct va
     return range_resolve(request->fields[HTTP_FIELD_RANGE], value->len, span);
 }
 
-void view_raw(struct http_exchange *ex)
+void view_raw(struct http_exchange *ex, unsigned status)
 {
     struct route_state *state = route_state(ex);
     struct value *value = state->op.entry.value;
     struct range_span span = { 0, 0 };
-    enum range_outcome outcome = choose_range(ex, value, &span);
+    enum range_outcome outcome = status == 200 ? choose_range(ex, value, &span) : RANGE_WHOLE;
 
     state->op.entry.value = NULL;
     if (outcome == RANGE_UNSATISFIABLE) {
@@ -64,5 +64,5 @@ void view_raw(struct http_exchange *ex)
     if (outcome == RANGE_PART)
         send_part(ex, value, span);
     else
-        http_send_value(ex, 200, value, 0, value->len);
+        http_send_value(ex, status, value, 0, value->len);
 }

@@ -166,6 +166,11 @@ uint64_t loop_now(struct loop *loop)
     return loop->now_ns;
 }
 
+void loop_renew_now(struct loop *loop)
+{
+    loop->now_ns = 0;
+}
+
 void loop_skip_wait(struct loop *loop)
 {
     uv_idle_start(&loop->again, stop_idling);

@@ -34,6 +34,9 @@ void loop_destroy(struct loop *loop);
  * one turn brings shares one reading. */
 uint64_t loop_now(struct loop *loop);
 
+/* Reads the time again: after work that took long. */
+void loop_renew_now(struct loop *loop);
+
 /* Lets the coming wait return at once, for work that a hook or callback left
  * to the next turn. */
 void loop_skip_wait(struct loop *loop);

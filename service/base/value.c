@@ -13,6 +13,7 @@ static struct value *allocate(struct bytes content_type, size_t inline_len)
     if (!value)
         return NULL;
     atomic_init(&value->refs, 1);
+    atomic_init(&value->sending, 0);
     atomic_init(&value->form, VALUE_FORM_UNKNOWN);
     value->content_type_len = (uint8_t)content_type.len;
     value->content_type = value->inline_bytes;

@@ -31,7 +31,8 @@ enum value_form {
 
 struct value {
     _Atomic uint32_t refs;
-    _Atomic uint8_t form; /* enum value_form */
+    _Atomic uint32_t sending; /* answers that hold it; see service/http/reply.c */
+    _Atomic uint8_t form;     /* enum value_form */
     uint8_t content_type_len;
     size_t len;
     const char *data;

@@ -1,4 +1,4 @@
-#include "service/http/audit.h"
+#include "service/http/fields.h"
 #include "service/http/private.h"
 
 /* More lines than any client needs; MHD's memory pool bounds their bytes. */

@@ -21,7 +21,7 @@ struct value *http_body(struct http_exchange *ex)
     return ex->body;
 }
 
-static bool charge(struct http_exchange *ex, size_t bytes)
+bool http_body_charge(struct http_exchange *ex, size_t bytes)
 {
     struct http_server *server = ex->thread->server;
     size_t before = atomic_fetch_add_explicit(&server->buffered_bytes, bytes, memory_order_relaxed);
@@ -59,7 +59,7 @@ static bool make_room(struct http_exchange *ex, size_t need)
     size_t capacity = ex->body ? next_capacity(ex, need) : first_capacity(ex, need);
     struct value *value;
 
-    if (!charge(ex, capacity - ex->body_capacity))
+    if (!http_body_charge(ex, capacity - ex->body_capacity))
         return false;
     value = ex->body ? value_resize(ex->body, capacity) : value_create(ex->body_type, capacity);
     if (!value)
@@ -80,7 +80,7 @@ static bool drop_piece(struct http_exchange *ex, struct bytes piece, struct http
 
 bool http_body_add(struct http_exchange *ex, struct bytes piece, struct http_verdict *verdict)
 {
-    if (!ex->want_body || ex->response)
+    if (!ex->want_body)
         return drop_piece(ex, piece, verdict);
     if (piece.len > ex->body_max - ex->body_len) {
         *verdict = too_large;

@@ -308,6 +308,15 @@ static void close_if_left(struct http_connection *connection)
         shutdown(connection->fd, SHUT_RDWR);
 }
 
+/* A request that has come and was not read yet is still answered. */
+static void close_if_quiet(struct http_connection *connection)
+{
+    char byte;
+
+    if (recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
+        shutdown(connection->fd, SHUT_RDWR);
+}
+
 /* MHD reports a request once its first line is there. An idle connection that
  * has received bytes between two looks, and no first line, is being fed one
  * byte at a time: its total deadline starts. */
@@ -339,12 +348,12 @@ void http_connections_close_idle(struct http_thread *thread)
 
     for (struct http_connection *at = thread->idle_head; at; at = next) {
         next = at->next;
-        shutdown(at->fd, SHUT_RDWR);
+        close_if_quiet(at);
     }
     for (struct http_connection *at = thread->receiving_head; at; at = next) {
         next = at->next;
         if (!at->exchange && bytes_received(at->fd) == 0)
-            shutdown(at->fd, SHUT_RDWR);
+            close_if_quiet(at);
         else
             close_if_left(at);
     }

@@ -178,9 +178,18 @@ static struct http_verdict admit(struct http_exchange *ex)
         return (struct http_verdict){ 403, "without access control only loopback clients are served; see CACHE_AUTH" };
     if (thread->abandoned)
         return shutting_down;
-    if (thread->in_flight >= thread->max_in_flight)
-        return (struct http_verdict){ 503, "too many requests in flight" };
     return (struct http_verdict){ 0, NULL };
+}
+
+bool http_admit(struct http_exchange *ex)
+{
+    struct http_thread *thread = ex->thread;
+
+    if (thread->in_flight >= thread->max_in_flight)
+        return false;
+    ex->counted = true;
+    thread->in_flight++;
+    return true;
 }
 
 /* The header section is there. An answer that is prepared already goes out now
@@ -208,8 +217,6 @@ static enum MHD_Result step_headers(struct http_exchange *ex, const char *method
         refuse(ex, verdict.status, verdict.detail);
     } else {
         ex->begun = true;
-        ex->counted = true;
-        ex->thread->in_flight++;
         ex->thread->server->app->begin(ex);
         if (ex->status != 0 && !ex->response)
             return MHD_NO; /* an answer was sent, but there was no memory for it */
@@ -319,16 +326,6 @@ enum MHD_Result http_exchange_step(void *thread, struct MHD_Connection *mhd, con
 
 /* ---- The end ---- */
 
-static const char *method_text(enum http_method method)
-{
-    static const char *const names[HTTP_METHODS] = {
-        [HTTP_GET] = "GET",       [HTTP_HEAD] = "HEAD",   [HTTP_PUT] = "PUT",         [HTTP_POST] = "POST",
-        [HTTP_DELETE] = "DELETE", [HTTP_PATCH] = "PATCH", [HTTP_OPTIONS] = "OPTIONS", [HTTP_METHOD_OTHER] = "other",
-    };
-
-    return names[method];
-}
-
 static void write_access_record(struct http_exchange *ex)
 {
     struct access_lane *lane = ex->thread->log;
@@ -344,7 +341,7 @@ static void write_access_record(struct http_exchange *ex)
     record->duration_ns = record->ended_ns - ex->request.started_ns;
     record->request_bytes = ex->body_len + ex->body_dropped;
     record->response_bytes = ex->response_bytes;
-    record->method = method_text(ex->request.method);
+    record->method = http_method_name(ex->request.method);
     record->route = ex->route;
     record->status = (uint16_t)ex->status;
     access_record_set_ns(record, ex->ns);
@@ -371,8 +368,6 @@ void http_exchange_end(struct http_exchange *ex)
     http_body_release(ex);
     ex->connection->exchange = NULL;
     http_connection_set_state(ex->connection, HTTP_CONNECTION_IDLE, next_look);
-    if (thread->closing && !ex->connection->linger)
-        shutdown(ex->connection->fd, SHUT_RDWR);
     exchange_free(ex);
 }
 

@@ -37,6 +37,9 @@ enum http_method {
     HTTP_METHODS
 };
 
+/* As on the wire; "other" for HTTP_METHOD_OTHER. Static. */
+const char *http_method_name(enum http_method method);
+
 /* The request fields that this service reads. Repeated lines of the list
  * fields are joined with ", "; a repeated single field fails the audit. */
 enum http_field {
@@ -44,14 +47,14 @@ enum http_field {
     HTTP_FIELD_CONTENT_LENGTH,
     HTTP_FIELD_TRANSFER_ENCODING,
     HTTP_FIELD_CONTENT_TYPE,
-    HTTP_FIELD_CONTENT_ENCODING,
+    HTTP_FIELD_CONTENT_ENCODING,  /* list */
     HTTP_FIELD_CONTENT_RANGE,
-    HTTP_FIELD_EXPECT,
+    HTTP_FIELD_EXPECT,            /* list */
     HTTP_FIELD_ACCEPT,            /* list */
     HTTP_FIELD_IF_MATCH,          /* list */
     HTTP_FIELD_IF_NONE_MATCH,     /* list */
     HTTP_FIELD_IF_RANGE,
-    HTTP_FIELD_RANGE,
+    HTTP_FIELD_RANGE,             /* list */
     HTTP_FIELD_CACHE_TTL,
     HTTP_FIELD_X_TTL,
     HTTP_FIELD_REQUEST_ID,        /* X-Request-Id */
@@ -89,6 +92,10 @@ void *http_state(struct http_exchange *ex);
 /* What app->thread_start returned for this exchange's thread. */
 void *http_thread(struct http_exchange *ex);
 
+/* In begin: takes one of the places for requests in flight, until the exchange
+ * ends. False: all are taken. What must be answered in any case does without. */
+bool http_admit(struct http_exchange *ex) MUST_CHECK;
+
 /* In begin: take the body, `max` bytes at the most, into a value of this
  * content type. A longer one is answered with 413, before it is read where
  * its length is known. Without this call a body of up
@@ -114,15 +121,17 @@ bool http_reply_has(const struct http_exchange *ex, const char *name);
 #define HTTP_SCRATCH_BYTES 2048
 char *http_scratch(struct http_exchange *ex, size_t len) MUST_CHECK;
 
-/* Closes the connection after this answer. */
-void http_reply_close(struct http_exchange *ex);
-
 /* One of these, exactly once, ends the app's part. They cannot fail: when
  * memory is short the connection is closed. X-Request-Id is added by them, and
  * HEAD sends the fields alone. */
 void http_send_empty(struct http_exchange *ex, unsigned status);
 /* `body` is copied. */
 void http_send_copy(struct http_exchange *ex, unsigned status, struct bytes body);
+/* `body` was made by malloc(); takes it over. Large answers are bounded together by HTTP_MAX_BUFFERED_BYTES; beyond,
+ * this and the two below are answered 503. */
+void http_send_owned(struct http_exchange *ex, unsigned status, char *body, size_t len);
+/* For HEAD and 304: the fields of an answer whose body is `len` bytes long. */
+void http_send_length(struct http_exchange *ex, unsigned status, size_t len);
 /* `body` is static. */
 void http_send_static(struct http_exchange *ex, unsigned status, struct bytes body);
 /* Bytes [offset, offset + len) of `value`, not copied; takes over one reference. */
@@ -151,7 +160,7 @@ struct http_app {
     void (*complete)(struct http_exchange *ex);
     void (*end)(struct http_exchange *ex);
     /* Prepares the answer to a request this box turned down (http_send_*).
-     * `status` is 400, 403, 413, 414, 417, 431 or 503; `detail` a static text
+     * `status` is 400, 403, 413, 417, 431 or 503; `detail` a static text
      * that names what was wrong. begin may not have been called. */
     void (*refuse)(struct http_exchange *ex, unsigned status, const char *detail);
     void *context;

@@ -1,4 +1,4 @@
-#include "service/http/audit.h"
+#include "service/http/fields.h"
 
 bool http_is_token(struct bytes text)
 {
@@ -102,18 +102,23 @@ bool http_parse_content_length(struct bytes text, uint64_t *length)
     return true;
 }
 
+static const struct bytes method_names[HTTP_METHODS] = {
+    [HTTP_GET] = { "GET", 3 },         [HTTP_HEAD] = { "HEAD", 4 },   [HTTP_PUT] = { "PUT", 3 },
+    [HTTP_POST] = { "POST", 4 },       [HTTP_DELETE] = { "DELETE", 6 }, [HTTP_PATCH] = { "PATCH", 5 },
+    [HTTP_OPTIONS] = { "OPTIONS", 7 }, [HTTP_METHOD_OTHER] = { "other", 5 },
+};
+
 enum http_method http_method_of(struct bytes name)
 {
-    static const struct bytes names[HTTP_METHOD_OTHER] = {
-        [HTTP_GET] = { "GET", 3 },       [HTTP_HEAD] = { "HEAD", 4 },   [HTTP_PUT] = { "PUT", 3 },
-        [HTTP_POST] = { "POST", 4 },     [HTTP_DELETE] = { "DELETE", 6 }, [HTTP_PATCH] = { "PATCH", 5 },
-        [HTTP_OPTIONS] = { "OPTIONS", 7 },
-    };
-
     for (int i = 0; i < HTTP_METHOD_OTHER; i++)
-        if (bytes_equal(name, names[i]))
+        if (bytes_equal(name, method_names[i]))
             return (enum http_method)i;
     return HTTP_METHOD_OTHER;
+}
+
+const char *http_method_name(enum http_method method)
+{
+    return method_names[method].ptr;
 }
 
 static const struct field_row {

@@ -4,6 +4,7 @@
  *   thread.c      one service thread: loop, MHD daemon, sweep
  *   connection.c  one client's socket: timing, canned refusals, lingering close
  *   exchange.c    MHD's handler: the steps of one request
+ *   fields.c      the grammar of fields
  *   audit.c       what a request must be before anything looks at it
  *   body.c        gathering a request body into a value
  *   reply.c       building the response
@@ -37,6 +38,7 @@ struct http_server {
     struct http_thread *threads;
     atomic_bool draining;
     atomic_size_t buffered_bytes; /* request bodies in memory, all threads */
+    atomic_size_t answer_bytes;   /* large answers in memory, all threads */
     atomic_uint connections;      /* all threads, those being handed over too */
 };
 
@@ -221,6 +223,10 @@ bool http_leaves_room(struct http_exchange *ex) MUST_CHECK;
 struct http_verdict http_audit(struct http_exchange *ex, const char *method, const char *version) MUST_CHECK;
 
 /* ---- Body ---- */
+
+/* Counts bytes that are held for this exchange until it ends. False: more than
+ * HTTP_MAX_BUFFERED_BYTES. */
+bool http_body_charge(struct http_exchange *ex, size_t bytes) MUST_CHECK;
 
 /* Takes a piece in. False: over the limit or out of memory; *verdict says what
  * to answer. */

@@ -29,22 +29,21 @@ char *http_scratch(struct http_exchange *ex, size_t len)
     return room;
 }
 
-void http_reply_close(struct http_exchange *ex)
-{
-    ex->close = true;
-}
-
 /* Gives `response` the prepared fields and, if the exchange waits for it, has
  * MHD ask for it. A NULL response closes it. */
 static void prepared(struct http_exchange *ex, unsigned status, struct MHD_Response *response, size_t bytes)
 {
+    bool whole = response && MHD_add_response_header(response, "X-Request-Id", ex->request_id) == MHD_YES;
+
+    for (unsigned i = 0; whole && i < ex->field_count; i++)
+        whole = MHD_add_response_header(response, ex->fields[i].name, ex->fields[i].value) == MHD_YES;
+    if (response && !whole) {
+        MHD_destroy_response(response); /* an answer without one of its fields is another answer */
+        response = NULL;
+    }
     ex->status = status;
     ex->response = response;
     ex->response_bytes = bytes;
-    for (unsigned i = 0; response && i < ex->field_count; i++)
-        (void)MHD_add_response_header(response, ex->fields[i].name, ex->fields[i].value);
-    if (response)
-        (void)MHD_add_response_header(response, "X-Request-Id", ex->request_id);
     if (ex->phase == HTTP_PHASE_WAITING)
         ex->thread->runnable = true;
     if (ex->phase != HTTP_PHASE_SUSPENDED)
@@ -71,10 +70,104 @@ void http_send_copy(struct http_exchange *ex, unsigned status, struct bytes body
              body.len);
 }
 
+static ssize_t never_read(void *context, uint64_t at, char *out, size_t max)
+{
+    (void)context;
+    (void)at;
+    (void)out;
+    (void)max;
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+void http_send_length(struct http_exchange *ex, unsigned status, size_t len)
+{
+    prepared(ex, status, MHD_create_response_from_callback(len, 1, never_read, NULL, NULL), len);
+}
+
 void http_send_static(struct http_exchange *ex, unsigned status, struct bytes body)
 {
     prepared(ex, status, MHD_create_response_from_buffer(body.len, unconst(body.ptr), MHD_RESPMEM_PERSISTENT),
              body.len);
+}
+
+/* ---- Memory that answers hold ----
+ *
+ * A client that does not read keeps what it asked for in memory, also when the
+ * engine has long replaced it. A value that is being sent counts once, however
+ * many answers send it; a text made for one answer counts for itself. Small
+ * ones are bounded by the requests in flight. */
+#define HELD_FROM ((size_t)64 * 1024)
+
+static bool hold_bytes(struct http_server *server, size_t bytes)
+{
+    size_t before = atomic_fetch_add_explicit(&server->answer_bytes, bytes, memory_order_relaxed);
+
+    return before + bytes <= server->options.max_buffered_bytes;
+}
+
+static void drop_bytes(struct http_server *server, size_t bytes)
+{
+    atomic_fetch_sub_explicit(&server->answer_bytes, bytes, memory_order_relaxed);
+}
+
+/* What an answer holds until it is sent. */
+struct held {
+    struct http_server *server;
+    struct value *value; /* one reference, or NULL */
+    char *text;          /* malloc'd, or NULL */
+    size_t text_len;
+    char around[]; /* what surrounds an enveloped value */
+};
+
+static void held_release(void *context)
+{
+    struct held *held = context;
+
+    if (held->value && held->value->len >= HELD_FROM && atomic_fetch_sub(&held->value->sending, 1) == 1)
+        drop_bytes(held->server, held->value->len);
+    if (held->text)
+        drop_bytes(held->server, held->text_len);
+    value_unref(held->value);
+    free(held->text);
+    free(held);
+}
+
+/* Takes over `value` or `text`. NULL: answered already, 503. */
+static struct held *hold(struct http_exchange *ex, struct value *value, char *text, size_t text_len, size_t around)
+{
+    struct http_server *server = ex->thread->server;
+    struct held *held = malloc(sizeof *held + around);
+    bool fits = true;
+
+    if (!held) {
+        value_unref(value);
+        free(text);
+    } else {
+        *held = (struct held){ server, value, text, text_len };
+        if (value && value->len >= HELD_FROM && atomic_fetch_add(&value->sending, 1) == 0)
+            fits = hold_bytes(server, value->len);
+        if (text)
+            fits = hold_bytes(server, text_len);
+        if (fits)
+            return held;
+        held_release(held);
+    }
+    ex->field_count = 0;
+    server->app->refuse(ex, 503, "too many large answers in memory");
+    return NULL;
+}
+
+void http_send_owned(struct http_exchange *ex, unsigned status, char *body, size_t len)
+{
+    struct held *held = hold(ex, NULL, body, len, 0);
+    struct MHD_Response *response;
+
+    if (!held)
+        return;
+    response = MHD_create_response_from_buffer_with_free_callback_cls(len, body, held_release, held);
+    if (!response)
+        held_release(held);
+    prepared(ex, status, response, len);
 }
 
 static void unref_value(void *value)
@@ -84,24 +177,18 @@ static void unref_value(void *value)
 
 void http_send_value(struct http_exchange *ex, unsigned status, struct value *value, size_t offset, size_t len)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
-        len, unconst(value->data + offset), unref_value, value);
+    struct held *held = value->len < HELD_FROM ? NULL : hold(ex, value, NULL, 0, 0);
+    struct MHD_Response *response;
 
-    if (!response)
+    if (!held && value->len >= HELD_FROM)
+        return;
+    response = MHD_create_response_from_buffer_with_free_callback_cls(
+        len, unconst(value->data + offset), held ? held_release : unref_value, held ? (void *)held : (void *)value);
+    if (!response && held)
+        held_release(held);
+    else if (!response)
         value_unref(value);
     prepared(ex, status, response, len);
-}
-
-/* What surrounds an enveloped value while it is sent. */
-struct envelope {
-    struct value *value;
-    char text[];
-};
-
-static void envelope_destroy(void *envelope)
-{
-    value_unref(((struct envelope *)envelope)->value);
-    free(envelope);
 }
 
 /* MHD sends a gathered body in a system call of its own after the header, and
@@ -131,30 +218,29 @@ static void send_joined(struct http_exchange *ex, unsigned status, struct bytes 
 void http_send_enveloped(struct http_exchange *ex, unsigned status, struct bytes head, struct value *value,
                          struct bytes tail)
 {
-    struct MHD_Response *response = NULL;
-    struct envelope *envelope;
+    struct MHD_Response *response;
+    struct held *held;
+    size_t len;
 
     if (value->len < GATHER_FROM) {
         send_joined(ex, status, head, value, tail);
         return;
     }
-    envelope = malloc(sizeof *envelope + head.len + tail.len);
-    if (envelope) {
-        const struct MHD_IoVec parts[] = {
-            { envelope->text, head.len },
-            { value->data, value->len },
-            { envelope->text + head.len, tail.len },
-        };
-        envelope->value = value;
-        memcpy(envelope->text, head.ptr, head.len);
-        memcpy(envelope->text + head.len, tail.ptr, tail.len);
-        response = MHD_create_response_from_iovec(parts, 3, envelope_destroy, envelope);
-        if (!response)
-            free(envelope);
-    }
+    held = hold(ex, value, NULL, 0, head.len + tail.len);
+    if (!held)
+        return;
+    memcpy(held->around, head.ptr, head.len);
+    memcpy(held->around + head.len, tail.ptr, tail.len);
+    const struct MHD_IoVec parts[] = {
+        { held->around, head.len },
+        { value->data, value->len },
+        { held->around + head.len, tail.len },
+    };
+    response = MHD_create_response_from_iovec(parts, 3, held_release, held);
+    len = head.len + value->len + tail.len;
     if (!response)
-        value_unref(value);
-    prepared(ex, status, response, head.len + value->len + tail.len);
+        held_release(held);
+    prepared(ex, status, response, len);
 }
 
 enum MHD_Result http_reply_queue(struct http_exchange *ex)

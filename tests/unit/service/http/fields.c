@@ -1,7 +1,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
-#include "service/http/audit.h"
+#include "service/http/fields.h"
 
 /* Asks `is` about each of the texts, NULL at the end. */
 static void each(bool (*is)(struct bytes), bool expected, const char *const *texts)

@@ -1,4 +1,4 @@
-/* audit.h - checks on the parts of a request that need no library to test.
+/* fields.h - the grammar of field names and values, and which this service reads.
  * Threading: pure. */
 #pragma once
 
