@@ -13,6 +13,6 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 install_missing $BUILD_PACKAGES
 
 cd "$root"
-[ -f build/release/build.ninja ] || cmake --preset release >&2
+cmake --preset release >/dev/null
 cmake --build build/release --target cubby >&2
 exec build/release/cubby "$@"

@@ -105,16 +105,43 @@ static void become_connected(struct redis_link *link)
     redis_link_watch(link, LOOP_READABLE);
 }
 
+static void on_address(void *context, const struct sockaddr *address, socklen_t length, unsigned count,
+                       const char *error);
+
+static bool look_up(struct redis_link *link)
+{
+    link->state = LINK_RESOLVING;
+    link->lookup = loop_lookup(link->loop, link->endpoint.host, link->endpoint.port, link->address_index, on_address,
+                               link);
+    return link->lookup != NULL;
+}
+
+/* A name may have addresses of which only some are listened on, as localhost
+ * has: one more is tried at once, the others with the next attempts. */
+static bool try_next_address(struct redis_link *link)
+{
+    if (link->tried_next || link->address_count < 2)
+        return false;
+    link->tried_next = true;
+    link->address_index++;
+    loop_io_remove(link->io);
+    link->io = NULL;
+    if (link->redis)
+        redisFree(link->redis);
+    link->redis = NULL;
+    return look_up(link);
+}
+
 static void check_connected(struct redis_link *link)
 {
     int error = 0;
     socklen_t len = sizeof error;
 
-    if (getsockopt(link->redis->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 || error != 0)
-        redis_link_doom(link, LINK_UNREACHABLE,
-                  error == ECONNREFUSED ? "redis: connection refused" : "redis cannot be reached");
-    else
+    if (getsockopt(link->redis->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error == 0)
         become_connected(link);
+    else if (!try_next_address(link))
+        redis_link_doom(link, LINK_UNREACHABLE,
+                        error == ECONNREFUSED ? "redis: connection refused" : "redis cannot be reached");
 }
 
 static void on_io(void *context, int events)
@@ -141,7 +168,8 @@ static void open_socket(struct redis_link *link, const char *host)
     else
         link->redis = redisConnectNonBlock(host, link->endpoint.port);
     if (!link->redis || link->redis->err) {
-        redis_link_doom(link, LINK_UNREACHABLE, "redis cannot be reached");
+        if (!try_next_address(link))
+            redis_link_doom(link, LINK_UNREACHABLE, "redis cannot be reached");
         return;
     }
     redis_parser_install(link->redis);
@@ -152,12 +180,14 @@ static void open_socket(struct redis_link *link, const char *host)
         redis_link_doom(link, LINK_DROPPED, "out of memory");
 }
 
-static void on_address(void *context, const struct sockaddr *address, socklen_t length, const char *error)
+static void on_address(void *context, const struct sockaddr *address, socklen_t length, unsigned count,
+                       const char *error)
 {
     struct redis_link *link = context;
     char host[NI_MAXHOST];
 
     link->lookup = NULL;
+    link->address_count = count;
     if (error || getnameinfo(address, length, host, sizeof host, NULL, 0, NI_NUMERICHOST) != 0)
         redis_link_doom(link, LINK_UNREACHABLE, "the name of the redis server cannot be resolved");
     else if (link->endpoint.told && !redis_allow_permits(&link->config->allow, link->endpoint.host, address))
@@ -173,13 +203,14 @@ void redis_link_connect(struct redis_link *link, const struct redis_endpoint *en
     link->endpoint = *endpoint;
     link->attempt_ns = link->beat_ns = link->received_ns = now;
     link->state = LINK_RESOLVING;
+    link->tried_next = false;
+    link->address_count = 0;
     redis_outbox_init(&link->outbox);
     if (endpoint->port == 0) {
         open_socket(link, endpoint->host);
         return;
     }
-    link->lookup = loop_lookup(link->loop, endpoint->host, endpoint->port, on_address, link);
-    if (!link->lookup)
+    if (!look_up(link))
         redis_link_doom(link, LINK_DROPPED, "out of memory");
 }
 

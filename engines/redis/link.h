@@ -83,6 +83,9 @@ struct redis_link {
     struct loop_io *io;
     int watched; /* events */
     struct loop_lookup *lookup;
+    unsigned address_index; /* which of the name's addresses is tried */
+    unsigned address_count; /* how many it had when it was looked up last */
+    bool tried_next;        /* a second one was tried in this attempt */
     struct outbox outbox;
     size_t tls_piece; /* of the outbox, handed to hiredis */
     struct redis_call *calls, **calls_end;

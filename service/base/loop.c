@@ -48,6 +48,7 @@ struct loop_lookup {
     uv_getaddrinfo_t request;
     loop_lookup_fn *fn; /* NULL: cancelled */
     void *context;
+    unsigned index;
 };
 
 /* ---- The loop ---- */
@@ -357,17 +358,24 @@ static void on_lookup(uv_getaddrinfo_t *request, int status, struct addrinfo *re
 {
     struct loop_lookup *lookup = (struct loop_lookup *)request;
 
-    if (!lookup->fn)
-        ;
-    else if (status == 0 && result)
-        lookup->fn(lookup->context, result->ai_addr, (socklen_t)result->ai_addrlen, NULL);
-    else
-        lookup->fn(lookup->context, NULL, 0, uv_strerror(status != 0 ? status : UV_EAI_NONAME));
+    unsigned count = 0;
+
+    for (const struct addrinfo *at = result; at; at = at->ai_next)
+        count++;
+    if (lookup->fn && status == 0 && count > 0) {
+        const struct addrinfo *chosen = result;
+        for (unsigned i = lookup->index % count; i > 0; i--)
+            chosen = chosen->ai_next;
+        lookup->fn(lookup->context, chosen->ai_addr, (socklen_t)chosen->ai_addrlen, count, NULL);
+    } else if (lookup->fn) {
+        lookup->fn(lookup->context, NULL, 0, 0, uv_strerror(status != 0 ? status : UV_EAI_NONAME));
+    }
     uv_freeaddrinfo(result);
     free(lookup);
 }
 
-struct loop_lookup *loop_lookup(struct loop *loop, const char *host, uint16_t port, loop_lookup_fn *fn, void *context)
+struct loop_lookup *loop_lookup(struct loop *loop, const char *host, uint16_t port, unsigned index,
+                                loop_lookup_fn *fn, void *context)
 {
     struct loop_lookup *lookup = calloc(1, sizeof *lookup);
     struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
@@ -377,6 +385,7 @@ struct loop_lookup *loop_lookup(struct loop *loop, const char *host, uint16_t po
         return NULL;
     lookup->fn = fn;
     lookup->context = context;
+    lookup->index = index;
     snprintf(service, sizeof service, "%u", (unsigned)port);
     if (uv_getaddrinfo(&loop->uv, &lookup->request, on_lookup, host, service, &hints) != 0) {
         free(lookup);

@@ -112,13 +112,15 @@ bool loop_signal_add(struct loop *loop, int signal_number, loop_signal_fn *fn, v
 /* ---- Name resolution ---- */
 
 struct loop_lookup;
-/* `error` is NULL and `address` valid during the call, or `error` says in a
- * static text what went wrong. */
-typedef void loop_lookup_fn(void *context, const struct sockaddr *address, socklen_t length, const char *error);
+/* `error` is NULL and `address` valid during the call, one of the `count` that
+ * the name has; or `error` says in a static text what went wrong. */
+typedef void loop_lookup_fn(void *context, const struct sockaddr *address, socklen_t length, unsigned count,
+                            const char *error);
 
-/* Resolves a host name or numeric address for TCP on a helper thread. NULL
- * when out of memory. `fn` runs exactly once unless it is cancelled, which is
+/* Resolves a host name or numeric address for TCP on a helper thread, and picks
+ * address number `index` (modulo their count) in the system's order. NULL when
+ * out of memory. `fn` runs exactly once unless it is cancelled, which is
  * possible until it has run. */
-struct loop_lookup *loop_lookup(struct loop *loop, const char *host, uint16_t port, loop_lookup_fn *fn,
-                                void *context) MUST_CHECK;
+struct loop_lookup *loop_lookup(struct loop *loop, const char *host, uint16_t port, unsigned index,
+                                loop_lookup_fn *fn, void *context) MUST_CHECK;
 void loop_lookup_cancel(struct loop_lookup *lookup);

@@ -36,6 +36,6 @@ case " $* " in
 esac
 
 cd "$root"
-[ -f build/release/build.ninja ] || cmake --preset release >&2
+cmake --preset release >/dev/null
 cmake --build build/release --target cubby >&2
 exec "$python" tests/bench/bench.py --binary build/release/cubby "$@"

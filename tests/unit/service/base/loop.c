@@ -173,13 +173,15 @@ struct answer {
     int calls;
 };
 
-static void note_address(void *context, const struct sockaddr *address, socklen_t length, const char *error)
+static void note_address(void *context, const struct sockaddr *address, socklen_t length, unsigned count,
+                         const char *error)
 {
     struct answer *answer = context;
     const struct sockaddr_in *in = (const struct sockaddr_in *)address;
 
     (void)length;
     cr_assert_null(error);
+    cr_assert_eq(count, 1);
     answer->calls++;
     answer->port = ntohs(in->sin_port);
     answer->address = ntohl(in->sin_addr.s_addr);
@@ -190,9 +192,19 @@ Test(loop, a_look_up_gives_address_and_port)
 {
     struct answer answer = { .loop = loop_create() };
 
-    cr_assert_not_null(loop_lookup(answer.loop, "127.0.0.1", 6379, note_address, &answer));
+    cr_assert_not_null(loop_lookup(answer.loop, "127.0.0.1", 6379, 0, note_address, &answer));
     loop_run(answer.loop);
     cr_assert_eq(answer.port, 6379);
+    cr_assert_eq(answer.address, 0x7f000001);
+    loop_destroy(answer.loop);
+}
+
+Test(loop, an_index_beyond_the_addresses_begins_anew)
+{
+    struct answer answer = { .loop = loop_create() };
+
+    cr_assert_not_null(loop_lookup(answer.loop, "127.0.0.1", 6379, 7, note_address, &answer));
+    loop_run(answer.loop);
     cr_assert_eq(answer.address, 0x7f000001);
     loop_destroy(answer.loop);
 }
@@ -200,7 +212,7 @@ Test(loop, a_look_up_gives_address_and_port)
 Test(loop, a_cancelled_look_up_tells_nobody)
 {
     struct answer answer = { .loop = loop_create() };
-    struct loop_lookup *lookup = loop_lookup(answer.loop, "127.0.0.1", 1, note_address, &answer);
+    struct loop_lookup *lookup = loop_lookup(answer.loop, "127.0.0.1", 1, 0, note_address, &answer);
 
     cr_assert_not_null(lookup);
     loop_lookup_cancel(lookup);
