@@ -66,4 +66,4 @@ def fill(server, keys=KEYS, body=JSON_BODY, content_type="application/json"):
 
 def version(binary):
     done = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
+    return (done.stdout.splitlines() or ["unknown"])[0]
