@@ -109,6 +109,12 @@ static void send_mismatch(struct http_exchange *ex)
     problem_send(ex, PROBLEM_PRECONDITION_FAILED, "the entry's ETag does not meet the condition");
 }
 
+/* Also where a condition failed for want of an entry. */
+static bool nothing_stood(const struct engine_op *op)
+{
+    return op->status == ENGINE_MISS || (op->status == ENGINE_MISMATCH && op->entry.version == 0);
+}
+
 static void finish_put(struct http_exchange *ex)
 {
     struct route_state *state = route_state(ex);
@@ -169,8 +175,7 @@ void entry_delete_begin(struct http_exchange *ex)
 static void finish_delete(struct http_exchange *ex)
 {
     struct route_state *state = route_state(ex);
-    bool gone = state->op.status == ENGINE_MISS ||
-                (state->op.status == ENGINE_MISMATCH && state->op.entry.version == 0);
+    bool gone = nothing_stood(&state->op);
 
     /* Where nothing stands, /cache would answer 404, so the condition is not
      * looked at (RFC 9110 section 13.2.1); /raw would answer 204, so it is. */
@@ -202,8 +207,7 @@ void entry_patch_begin(struct http_exchange *ex)
 static void finish_patch(struct http_exchange *ex)
 {
     struct route_state *state = route_state(ex);
-    bool gone = state->op.status == ENGINE_MISS ||
-                (state->op.status == ENGINE_MISMATCH && state->op.entry.version == 0);
+    bool gone = nothing_stood(&state->op);
 
     if (gone) {
         problem_send(ex, PROBLEM_NOT_FOUND, "no entry under this key");
