@@ -18,19 +18,27 @@
 
 const char *engine_verb_name(enum engine_verb verb)
 {
-    switch (verb) {
-    case ENGINE_GET:
-        return "get";
-    case ENGINE_PUT:
-        return "put";
-    case ENGINE_DELETE:
-        return "delete";
-    case ENGINE_TOUCH:
-        return "touch";
-    case ENGINE_FLUSH:
-        return "flush";
-    }
-    return "unknown";
+    static const char *const names[ENGINE_VERBS] = {
+        [ENGINE_GET] = "get",
+        [ENGINE_PUT] = "put",
+        [ENGINE_DELETE] = "delete",
+        [ENGINE_TOUCH] = "touch",
+        [ENGINE_FLUSH] = "flush",
+        [ENGINE_LIST] = "list",
+        [ENGINE_NAMESPACES] = "namespaces",
+        [ENGINE_ATOMIC] = "atomic",
+        [ENGINE_COUNTER_ADD] = "counter-add",
+        [ENGINE_COUNTER_GET] = "counter-get",
+        [ENGINE_COUNTER_SET] = "counter-set",
+        [ENGINE_COUNTER_DELETE] = "counter-delete",
+        [ENGINE_LIMIT_TAKE] = "limit-take",
+        [ENGINE_LOCK_ACQUIRE] = "lock-acquire",
+        [ENGINE_LOCK_RENEW] = "lock-renew",
+        [ENGINE_LOCK_RELEASE] = "lock-release",
+        [ENGINE_LOCK_GET] = "lock-get",
+    };
+
+    return (unsigned)verb < ENGINE_VERBS ? names[verb] : "unknown";
 }
 
 const char *engine_status_name(enum engine_status status)
@@ -40,6 +48,12 @@ const char *engine_status_name(enum engine_status status)
         [ENGINE_CREATED] = "created",
         [ENGINE_MISS] = "miss",
         [ENGINE_MISMATCH] = "mismatch",
+        [ENGINE_FENCED] = "fenced",
+        [ENGINE_VOID] = "void",
+        [ENGINE_HELD] = "held",
+        [ENGINE_BOUND] = "bound",
+        [ENGINE_LIMITED] = "limited",
+        [ENGINE_UNSUPPORTED] = "unsupported",
         [ENGINE_TOO_LARGE] = "too-large",
         [ENGINE_FULL] = "full",
         [ENGINE_BUSY] = "busy",
@@ -54,7 +68,41 @@ const char *engine_status_name(enum engine_status status)
 
 bool engine_verb_writes(enum engine_verb verb)
 {
-    return verb != ENGINE_GET;
+    switch (verb) {
+    case ENGINE_GET:
+    case ENGINE_LIST:
+    case ENGINE_NAMESPACES:
+    case ENGINE_COUNTER_GET:
+    case ENGINE_LOCK_GET:
+        return false;
+    default:
+        return true;
+    }
+}
+
+unsigned engine_verb_needs(enum engine_verb verb)
+{
+    static const unsigned needs[ENGINE_VERBS] = {
+        [ENGINE_GET] = ENGINE_CAN_STORE,
+        [ENGINE_PUT] = ENGINE_CAN_STORE,
+        [ENGINE_DELETE] = ENGINE_CAN_STORE,
+        [ENGINE_TOUCH] = ENGINE_CAN_STORE,
+        [ENGINE_FLUSH] = ENGINE_CAN_FLUSH,
+        [ENGINE_LIST] = ENGINE_CAN_LIST,
+        [ENGINE_NAMESPACES] = ENGINE_CAN_LIST,
+        [ENGINE_ATOMIC] = ENGINE_CAN_ATOMIC,
+        [ENGINE_COUNTER_ADD] = ENGINE_CAN_COUNT,
+        [ENGINE_COUNTER_GET] = ENGINE_CAN_COUNT,
+        [ENGINE_COUNTER_SET] = ENGINE_CAN_COUNT,
+        [ENGINE_COUNTER_DELETE] = ENGINE_CAN_COUNT,
+        [ENGINE_LIMIT_TAKE] = ENGINE_CAN_LIMIT,
+        [ENGINE_LOCK_ACQUIRE] = ENGINE_CAN_LOCK,
+        [ENGINE_LOCK_RENEW] = ENGINE_CAN_LOCK,
+        [ENGINE_LOCK_RELEASE] = ENGINE_CAN_LOCK,
+        [ENGINE_LOCK_GET] = ENGINE_CAN_LOCK,
+    };
+
+    return needs[verb];
 }
 
 static bool tags_name(const struct engine_tags *tags, engine_version version)
@@ -110,6 +158,8 @@ static void clear_results(struct engine_op *op)
 {
     op->status = ENGINE_FAILED;
     op->entry = (struct engine_entry){ .ttl_ms = ENGINE_NO_EXPIRY };
+    op->lease = ENGINE_LEASE_NONE;
+    op->lease_left_ms = 0;
     op->limit = 0;
     op->detail = NULL;
 }
@@ -206,6 +256,10 @@ void engine_detach(struct engine_session *session)
 static bool admit(struct engine_session *session, struct engine_op *op)
 {
     clear_results(op);
+    if (engine_verb_needs(op->verb) & ~session->engine->capabilities) {
+        op->status = ENGINE_UNSUPPORTED;
+        return false;
+    }
     if (op->deadline_ns <= op->now_ns) {
         op->status = ENGINE_BUSY;
         op->detail = "the deadline had passed before the engine was asked";

@@ -36,6 +36,15 @@ enum engine_capability {
     ENGINE_CAN_FLUSH = 1 << 3,       /* all entries, or one namespace */
     ENGINE_IS_SHARED = 1 << 4,       /* other replicas see the same entries */
     ENGINE_IS_PERSISTENT = 1 << 5,   /* entries outlive this process */
+    ENGINE_CAN_TAG = 1 << 6,         /* put with tags, flush of a tag */
+    ENGINE_CAN_LEASE = 1 << 7,       /* leases, stale serving */
+    ENGINE_CAN_FENCE = 1 << 8,       /* fenced writes */
+    ENGINE_CAN_LIST = 1 << 9,        /* list, namespaces */
+    ENGINE_CAN_COUNT = 1 << 10,      /* counters */
+    ENGINE_CAN_LIMIT = 1 << 11,      /* rate limits */
+    ENGINE_CAN_LOCK = 1 << 12,       /* locks */
+    ENGINE_CAN_ATOMIC = 1 << 13,     /* several operations, all or none */
+    ENGINE_CAN_QUOTA = 1 << 14,      /* most entries and bytes of a namespace */
 };
 
 /* ---- Operations ---- */
@@ -45,7 +54,22 @@ enum engine_verb {
     ENGINE_PUT,    /* store `value` under new version and TTL */
     ENGINE_DELETE, /* remove an entry */
     ENGINE_TOUCH,  /* set an entry's TTL anew; value and version stay */
-    ENGINE_FLUSH,  /* drop every entry of `ns`, or of all (ns.len == 0) */
+    ENGINE_FLUSH,  /* drop every entry of `ns`, those of `tag` in it, or of all (ns.len == 0) */
+    ENGINE_LIST,       /* one page of the keys of `ns`: op->listing */
+    ENGINE_NAMESPACES, /* one page of namespaces, or `ns` alone, with their counts: op->listing */
+    ENGINE_ATOMIC,     /* op->atomic: all its operations as one step, or none */
+    /* Counters, limits and locks: key spaces of their own, which no flush
+     * touches and no eviction of the memory engine reaches. */
+    ENGINE_COUNTER_ADD, /* op->counter: creates it where there is none */
+    ENGINE_COUNTER_GET,
+    ENGINE_COUNTER_SET, /* creates, or replaces with its TTL */
+    ENGINE_COUNTER_DELETE,
+    ENGINE_LIMIT_TAKE,   /* op->rate */
+    ENGINE_LOCK_ACQUIRE, /* op->lock */
+    ENGINE_LOCK_RENEW,
+    ENGINE_LOCK_RELEASE,
+    ENGINE_LOCK_GET,
+    ENGINE_VERBS
 };
 
 /* Outcomes. Keep in step with engine_status_name() and with the one table
@@ -53,8 +77,15 @@ enum engine_verb {
 enum engine_status {
     ENGINE_OK,          /* read, replaced, removed, touched, flushed */
     ENGINE_CREATED,     /* put where no entry stood */
-    ENGINE_MISS,        /* no such entry (get, delete, touch) */
-    ENGINE_MISMATCH,    /* condition failed; entry.version tells what stands, 0: nothing */
+    ENGINE_MISS,        /* no such entry (get, delete, touch), counter, or held lock */
+    ENGINE_MISMATCH,    /* condition failed; entry.version tells what stands, 0: nothing.
+                         * Locks: another token, or nobody, holds it. ATOMIC: see `failed` */
+    ENGINE_FENCED,      /* put: the entry has seen a higher fence */
+    ENGINE_VOID,        /* put: the lease is not, or no longer, valid */
+    ENGINE_HELD,        /* lock: another holds it; lock->ttl_ms tells for how long */
+    ENGINE_BOUND,       /* counter: would leave its bounds or 64 bits; value as it stands */
+    ENGINE_LIMITED,     /* rate limit: not granted */
+    ENGINE_UNSUPPORTED, /* not among the engine's capabilities */
     ENGINE_TOO_LARGE,   /* the engine's own item limit, see op->limit */
     ENGINE_FULL,        /* no memory and nothing to evict; the old entry stands */
     ENGINE_BUSY,        /* a bounded queue is full; nothing was sent */
@@ -98,8 +129,103 @@ struct engine_entry {
     struct value *value; /* GET: one reference, the caller's to unref; else NULL */
     engine_version version;
     size_t bytes;      /* length of the value */
-    int64_t ttl_ms;    /* remaining; ENGINE_NO_EXPIRY: none */
+    int64_t ttl_ms;    /* remaining freshness: 0 once stale; ENGINE_NO_EXPIRY: none */
     int64_t idle_ms;   /* sliding step, or ENGINE_NO_IDLE */
+    bool stale;        /* its TTL is over, its stale window is not */
+};
+
+/* What a PUT may ask for besides. */
+#define ENGINE_TAGS_MAX 32
+#define ENGINE_TAG_BYTES_MAX 64
+
+struct engine_put {
+    const struct bytes *tags; /* 1 to 64 bytes each, all different, at most 32 */
+    size_t tag_count;
+    int64_t stale_ms;     /* how long it may be served after its TTL; 0: not. With a TTL and no idle step only */
+    uint64_t fence;       /* 0: none. An entry keeps the highest fence it has seen, also across writes without one */
+    uint64_t lease;       /* token that a GET won; 0: none. Must still hold: ENGINE_VOID */
+    uint64_t max_entries; /* of the namespace; 0: no bound. Beyond, the engine evicts entries of that namespace: */
+    uint64_t max_bytes;   /* least recently used first (memory), soonest to expire first (redis) */
+};
+
+/* Leases. A GET with lease_ms > 0 that finds nothing, or a stale entry, asks
+ * for the right to refill it. At most one lease of a key is out; any write,
+ * delete or flush that reaches the key voids it, and so does its time. */
+enum engine_lease { ENGINE_LEASE_NONE, ENGINE_LEASE_WON, ENGINE_LEASE_HELD };
+
+/* Counters. */
+struct engine_counter {
+    int64_t by;           /* ADD */
+    int64_t initial;      /* ADD, where there is none: value before `by` is added */
+    int64_t min, max;     /* ADD: bounds of the result; INT64_MIN, INT64_MAX: none */
+    int64_t value;        /* SET: in. Else out */
+    int64_t ttl_ms;       /* in: counts when the counter is created, and for SET. Out: remaining. ENGINE_NO_EXPIRY: none */
+    bool created;         /* out */
+};
+
+/* Rate limits; the algorithms are described in engines/primitives/limit.h. */
+enum engine_rate_algorithm { ENGINE_FIXED_WINDOW, ENGINE_SLIDING_WINDOW, ENGINE_TOKEN_BUCKET };
+
+struct engine_rate {
+    enum engine_rate_algorithm algorithm;
+    uint64_t limit;    /* 1 to 10^9: in each window */
+    uint64_t cost;     /* 0 to limit; 0 only looks */
+    int64_t window_ms; /* 1 to 30 days */
+    bool shadow;       /* counted, but never refused: over the limit nothing is taken and the outcome is OK */
+    /* Out. */
+    bool allowed;      /* what it would be without shadow */
+    uint64_t remaining;
+    int64_t reset_ms;  /* until all of the limit is there again, if no more is taken */
+    int64_t retry_ms;  /* until this cost would be granted; 0 if it was */
+};
+
+/* Locks. */
+#define ENGINE_LOCK_TOKEN_BYTES 16
+
+struct engine_lock {
+    unsigned char token[ENGINE_LOCK_TOKEN_BYTES]; /* ACQUIRE: the submitter's random choice for this grant */
+    int64_t ttl_ms; /* ACQUIRE, RENEW: in. Out: remaining, of whoever holds it */
+    uint64_t fence; /* out: of the grant, below 2^53; grows with every grant of this lock */
+};
+
+/* Pages of keys or namespaces. */
+struct engine_listed {
+    struct bytes key; /* or the namespace */
+    size_t bytes;     /* of the value, or of all values */
+    uint64_t entries; /* NAMESPACES; ENGINE_UNKNOWN: the engine does not count, nor `bytes` */
+    int64_t ttl_ms;   /* LIST, as in engine_entry */
+};
+#define ENGINE_UNKNOWN UINT64_MAX
+
+#define ENGINE_CURSOR_MAX 128
+/* engines/page.h builds one. A single block from malloc(). */
+struct engine_page {
+    size_t count;
+    struct engine_listed *items;
+    struct bytes cursor; /* where to go on; empty: that was all. At most ENGINE_CURSOR_MAX, any bytes */
+};
+
+struct engine_listing {
+    struct bytes prefix; /* LIST: of the keys */
+    struct bytes cursor; /* of an earlier page; empty: from the beginning. A cursor that cannot be one: MISMATCH */
+    size_t limit;        /* most items, 1 to 1000. A page may hold fewer, or none, and not be the last */
+    struct engine_page *page; /* out, with OK: the submitter's to free() */
+};
+
+struct engine_op;
+
+/* Several GET, PUT, DELETE and TOUCH as one step: the conditions of all are
+ * judged, then all is done; or none is, and `failed` tells the first that
+ * would not be: its own status says why (MISMATCH, FENCED, VOID, TOO_LARGE,
+ * FULL), and the status of the whole is the same. A miss is not a failure.
+ * Later operations see what earlier ones of the same step did. Namespace and
+ * engine_private of each are the submitter's to set and the engine's to use;
+ * their now_ns, deadline_ns and done are not looked at. */
+#define ENGINE_ATOMIC_MAX 1000
+struct engine_atomic {
+    struct engine_op *const *ops;
+    size_t count;
+    size_t failed;
 };
 
 struct engine_session;
@@ -114,6 +240,17 @@ struct engine_op {
     int64_t ttl_ms;       /* PUT, TOUCH: > 0, or ENGINE_NO_EXPIRY */
     int64_t idle_ms;      /* PUT: sliding step, or ENGINE_NO_IDLE */
     bool without_value;   /* GET: entry.value is not wanted */
+    int64_t lease_ms;     /* GET: > 0 asks for a lease of that long */
+    uint64_t lease_token; /* GET with lease_ms: the submitter's random choice, not 0 */
+    struct bytes tag;     /* FLUSH: only entries with this tag; empty: all */
+    union {               /* by verb; never NULL where the verb has one, but for PUT */
+        const struct engine_put *put;
+        struct engine_counter *counter;
+        struct engine_rate *rate;
+        struct engine_lock *lock;
+        struct engine_listing *listing;
+        struct engine_atomic *atomic;
+    };
     uint64_t now_ns;      /* the submitter's monotonic time */
     uint64_t deadline_ns; /* absolute, monotonic */
     void (*done)(struct engine_op *op);
@@ -122,6 +259,8 @@ struct engine_op {
     /* Results. */
     enum engine_status status;
     struct engine_entry entry;
+    enum engine_lease lease; /* GET with lease_ms */
+    int64_t lease_left_ms;   /* HELD: until it ends by itself */
     size_t limit;       /* TOO_LARGE: bytes the engine takes at most */
     const char *detail; /* failures: a static text for people, or NULL */
 
@@ -137,6 +276,9 @@ const char *engine_status_name(enum engine_status status);
 /* True for the verbs that change something: their lateness has an unknown
  * outcome, and they are never retried. */
 bool engine_verb_writes(enum engine_verb verb);
+
+/* The capability that a verb needs. */
+unsigned engine_verb_needs(enum engine_verb verb);
 
 /* True for outcomes that say the engine did its part, misses included. */
 static inline bool engine_status_served(enum engine_status status)

@@ -126,14 +126,14 @@ static void begin(struct http_exchange *ex)
     }
     state->route = route;
     http_note_route(ex, route->name, BYTES_NONE);
-    if (route->has_entry) {
-        enum path_outcome outcome = path_parse_entry(rest, &state->scratch, &state->entry);
+    if (route->names != ROUTE_NAMES_NOTHING) {
+        enum path_outcome outcome = route->names == ROUTE_NAMES_ENTRY
+                                        ? path_parse_entry(rest, &state->scratch, &state->entry)
+                                        : path_parse_namespace(rest, &state->scratch, &state->entry.ns);
         state->is_raw = route->is_raw;
         http_note_route(ex, route->name, state->entry.ns);
         if (outcome != PATH_OK) {
-            problem_send(ex, outcome == PATH_KEY_TOO_LONG ? PROBLEM_URI_TOO_LONG
-                             : outcome == PATH_NO_KEY     ? PROBLEM_NO_ROUTE
-                                                          : PROBLEM_BAD_REQUEST,
+            problem_send(ex, outcome == PATH_KEY_TOO_LONG ? PROBLEM_URI_TOO_LONG : PROBLEM_BAD_REQUEST,
                          path_outcome_detail(outcome));
             return;
         }
@@ -157,6 +157,8 @@ static void end(struct http_exchange *ex)
     if (route_state(ex)->pending)
         (void)engine_cancel(route_thread(ex)->session, &route_state(ex)->op);
     value_unref(route_state(ex)->op.entry.value);
+    if (route_state(ex)->end_work)
+        route_state(ex)->end_work(ex);
 }
 
 /* ---- Operations ---- */

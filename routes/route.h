@@ -43,10 +43,13 @@ struct route_method {
     route_fn *complete; /* body there: answer, or submit and return */
 };
 
+/* What the path of a route names besides the route. */
+enum route_names { ROUTE_NAMES_NOTHING, ROUTE_NAMES_NAMESPACE, ROUTE_NAMES_ENTRY };
+
 struct route {
     const char *name;  /* as in the contract: "/cache/{ns}/{key}" */
     struct bytes path; /* whole, or with a trailing slash the part before {ns} */
-    bool has_entry;    /* {ns}/{key} follows */
+    enum route_names names; /* {ns} or {ns}/{key} follows */
     bool is_raw;       /* the lenient view */
     bool is_probe;     /* answered however much is in flight */
     struct route_method methods[HTTP_METHODS];
@@ -58,7 +61,11 @@ struct route_state {
     struct engine_op op;
     bool pending; /* op is the engine's */
     void (*finish)(struct http_exchange *ex);
-    struct path_entry entry;
+    struct path_entry entry; /* with ROUTE_NAMES_NAMESPACE: the namespace alone */
+    /* What a route needs beyond this struct, its own; `end_work` frees it and
+     * calls off what it waits for, when the exchange ends. */
+    void *work;
+    void (*end_work)(struct http_exchange *ex);
     bool is_raw;  /* /raw: the lenient view */
     bool as_raw;  /* GET /cache?raw=1 */
     int64_t ttl_ms;

@@ -5,7 +5,7 @@ static const struct route table[] = {
     {
         .name = "/cache/{ns}/{key}",
         .path = { "/cache/", 7 },
-        .has_entry = true,
+        .names = ROUTE_NAMES_ENTRY,
         .methods = {
             [HTTP_GET] = { entry_read_begin, entry_read },
             [HTTP_HEAD] = { entry_read_begin, entry_read },
@@ -17,7 +17,7 @@ static const struct route table[] = {
     {
         .name = "/raw/{ns}/{key}",
         .path = { "/raw/", 5 },
-        .has_entry = true,
+        .names = ROUTE_NAMES_ENTRY,
         .is_raw = true,
         .methods = {
             [HTTP_GET] = { entry_read_begin, entry_read },
@@ -50,12 +50,21 @@ static const struct route table[] = {
     },
 };
 
+/* A namespace's own path ends before the slash that a key comes after. */
+static bool matches(const struct route *route, struct bytes path, struct bytes *rest)
+{
+    if (route->names == ROUTE_NAMES_NOTHING)
+        return bytes_equal(path, route->path);
+    if (!path_under(path, route->path, rest))
+        return false;
+    return (rest->len > 0 && memchr(rest->ptr, '/', rest->len)) == (route->names == ROUTE_NAMES_ENTRY);
+}
+
 const struct route *route_find(struct bytes path, struct bytes *rest)
 {
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        const struct route *route = &table[i];
-        if (route->has_entry ? path_under(path, route->path, rest) : bytes_equal(path, route->path))
-            return route;
+        if (matches(&table[i], path, rest))
+            return &table[i];
     }
     return NULL;
 }

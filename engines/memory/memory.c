@@ -96,6 +96,9 @@ static enum engine_progress submit(struct engine_session *session, struct engine
     case ENGINE_FLUSH:
         store_flush(store, op);
         break;
+    default:
+        op->status = ENGINE_UNSUPPORTED;
+        break;
     }
     return ENGINE_DONE;
 }

@@ -183,6 +183,8 @@ bool redis_command_send(struct redis_task *task, struct redis_link *link)
     case ENGINE_FLUSH:
         send_flush(outbox, &names);
         break;
+    default: /* not among the capabilities */
+        return false;
     }
     return true;
 }

@@ -27,6 +27,7 @@ BOXES = [
     ("memory", re.compile(r"engines/memory/")),
     ("redis", re.compile(r"engines/redis/")),
     ("memcached", re.compile(r"engines/memcached/")),
+    ("primitives", re.compile(r"engines/primitives/")),
     ("engine", re.compile(r"engines/[^/]+$")),
 ]
 
@@ -35,9 +36,10 @@ ALLOWED = {
     "config": {"config", "base"},
     "http": {"http", "base"},
     "engine": {"engine", "base"},
-    "memory": {"memory", "engine", "base"},
-    "redis": {"redis", "engine", "base"},
-    "memcached": {"memcached", "engine", "base"},
+    "primitives": {"primitives", "engine", "base"},
+    "memory": {"memory", "primitives", "engine", "base"},
+    "redis": {"redis", "primitives", "engine", "base"},
+    "memcached": {"memcached", "primitives", "engine", "base"},
     "registry": {"registry", "memory", "redis", "memcached", "engine", "config", "base"},
     "openapi": {"openapi", "base"},
     "routes": {"routes", "openapi", "http", "engine", "config", "base"},
