@@ -42,16 +42,19 @@ Test(names, every_status_and_verb_has_a_name_of_its_own)
             cr_assert_str_neq(engine_status_name((enum engine_status)a), engine_status_name((enum engine_status)b));
     }
     cr_assert_str_eq(engine_status_name(ENGINE_STATUSES), "unknown");
-    for (int a = ENGINE_GET; a <= ENGINE_FLUSH; a++)
+    for (int a = ENGINE_GET; a < ENGINE_VERBS; a++)
         for (int b = ENGINE_GET; b < a; b++)
             cr_assert_str_neq(engine_verb_name((enum engine_verb)a), engine_verb_name((enum engine_verb)b));
 }
 
-Test(names, only_get_does_not_write)
+Test(names, all_verbs_but_those_that_only_look_write)
 {
-    cr_assert_not(engine_verb_writes(ENGINE_GET));
-    for (int verb = ENGINE_PUT; verb <= ENGINE_FLUSH; verb++)
-        cr_assert(engine_verb_writes((enum engine_verb)verb));
+    for (int verb = 0; verb < ENGINE_VERBS; verb++) {
+        bool looks = verb == ENGINE_GET || verb == ENGINE_LIST || verb == ENGINE_NAMESPACES ||
+                     verb == ENGINE_COUNTER_GET || verb == ENGINE_LOCK_GET;
+        cr_assert_eq(engine_verb_writes((enum engine_verb)verb), !looks, "%d", verb);
+        cr_assert_neq(engine_verb_needs((enum engine_verb)verb), 0, "%d", verb);
+    }
 }
 
 /* ---- Conditions ---- */
@@ -147,6 +150,17 @@ Test(engine, a_deadline_that_has_passed_is_busy_and_the_engine_is_not_asked)
     job_init(&job, session, ENGINE_PUT, 0);
     cr_assert_eq(job_submit(&job), ENGINE_DONE);
     cr_assert_eq(job.op.status, ENGINE_BUSY);
+    cr_assert_eq(puppet->asked_count, 0);
+    cr_assert_eq(job.calls, 0);
+}
+
+Test(engine, what_an_engine_cannot_do_is_unsupported_and_it_is_not_asked)
+{
+    struct job job;
+
+    job_init(&job, session, ENGINE_LOCK_ACQUIRE, 100);
+    cr_assert_eq(job_submit(&job), ENGINE_DONE);
+    cr_assert_eq(job.op.status, ENGINE_UNSUPPORTED);
     cr_assert_eq(puppet->asked_count, 0);
     cr_assert_eq(job.calls, 0);
 }

@@ -90,6 +90,7 @@ struct puppet *puppet_open(bool batches)
         abort();
     puppet->base.table = batches ? &with_batches : &without_batches;
     puppet->base.name = "puppet";
+    puppet->base.capabilities = ENGINE_CAN_STORE | ENGINE_CAN_FLUSH;
     puppet->cancel_says = ENGINE_LATE;
     return puppet;
 }
