@@ -52,10 +52,10 @@ struct engine_page *page_builder_finish(struct page_builder *builder, struct byt
         page->count = builder->count;
         page->items = (struct engine_listed *)(void *)(page + 1);
         text = (char *)page->items + items_len;
-        if (builder->count > 0) {
+        if (items_len > 0)
             memcpy(page->items, builder->items, items_len);
+        if (builder->text_len > 0)
             memcpy(text, builder->text, builder->text_len);
-        }
         for (size_t i = 0; i < page->count; i++) {
             page->items[i].key.ptr = text;
             text += page->items[i].key.len;

@@ -10,7 +10,7 @@ struct expiry_slot {
 
 void expiry_init(struct expiry *expiry, struct budget *budget)
 {
-    expiry->count = 0;
+    expiry->count = expiry->pinned = 0;
     segments_init(&expiry->segments, budget, sizeof(struct expiry_slot));
 }
 
@@ -22,7 +22,7 @@ void expiry_release(struct expiry *expiry)
 
 bool expiry_reserve(struct expiry *expiry)
 {
-    return segments_reserve(&expiry->segments, expiry->count + 1);
+    return segments_reserve(&expiry->segments, expiry->count + expiry->pinned + 1);
 }
 
 static struct expiry_slot *slot_at(const struct expiry *expiry, size_t index)
@@ -100,7 +100,7 @@ void expiry_remove(struct expiry *expiry, struct expiry_node *node)
         settle(expiry, index, *slot_at(expiry, expiry->count));
     /* One segment stays spare, so that a heap at the edge of one does not
      * allocate with every step. */
-    segments_trim(&expiry->segments, expiry->count + SEGMENT_LENGTH);
+    segments_trim(&expiry->segments, expiry->count + expiry->pinned + SEGMENT_LENGTH);
 }
 
 uint64_t expiry_due(const struct expiry *expiry, const struct expiry_node *node)

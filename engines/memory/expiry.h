@@ -18,12 +18,13 @@ struct expiry_node {
 struct expiry {
     struct segments segments; /* of struct expiry_slot */
     size_t count;
+    size_t pinned; /* places beyond `count` that stay reserved */
 };
 
 void expiry_init(struct expiry *expiry, struct budget *budget);
 void expiry_release(struct expiry *expiry);
 
-/* Makes the next expiry_set() of a new node possible. */
+/* Makes an expiry_set() of a new node possible besides those that are pinned. */
 bool expiry_reserve(struct expiry *expiry) MUST_CHECK;
 
 /* Enters `node`, or moves it to another time. */

@@ -78,28 +78,7 @@ static void detach(struct engine_session *base)
 
 static enum engine_progress submit(struct engine_session *session, struct engine_op *op)
 {
-    struct store *store = memory_engine(session->engine)->store;
-
-    switch (op->verb) {
-    case ENGINE_GET:
-        store_get(store, op);
-        break;
-    case ENGINE_PUT:
-        store_put(store, op);
-        break;
-    case ENGINE_DELETE:
-        store_delete(store, op);
-        break;
-    case ENGINE_TOUCH:
-        store_touch(store, op);
-        break;
-    case ENGINE_FLUSH:
-        store_flush(store, op);
-        break;
-    default:
-        op->status = ENGINE_UNSUPPORTED;
-        break;
-    }
+    store_do(memory_engine(session->engine)->store, op);
     return ENGINE_DONE;
 }
 
@@ -128,7 +107,9 @@ struct engine *memory_open(const struct memory_options *options)
     memory->base = (struct engine){
         .table = &memory_table,
         .name = "memory",
-        .capabilities = ENGINE_CAN_STORE | ENGINE_CAN_CONDITIONS | ENGINE_CAN_SLIDE | ENGINE_CAN_FLUSH,
+        .capabilities = ENGINE_CAN_STORE | ENGINE_CAN_CONDITIONS | ENGINE_CAN_SLIDE | ENGINE_CAN_FLUSH |
+                        ENGINE_CAN_TAG | ENGINE_CAN_LEASE | ENGINE_CAN_FENCE | ENGINE_CAN_LIST | ENGINE_CAN_COUNT |
+                        ENGINE_CAN_LIMIT | ENGINE_CAN_LOCK | ENGINE_CAN_ATOMIC | ENGINE_CAN_QUOTA,
     };
     memory->store = store_create(options);
     if (!memory->store) {

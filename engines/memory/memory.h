@@ -2,7 +2,10 @@
  *
  * Each operation finishes inside submit. Least recently used entries give way
  * when `max_bytes` is reached; what has expired or was flushed gives way
- * first, and is collected in the background by the sessions' timers. */
+ * first, and is collected in the background by the sessions' timers. Counters,
+ * limits and locks never give way. Where an entry's namespace has bounds of its
+ * own, the least recently used of a sample of 16 of its entries gives way,
+ * which is exact for namespaces of no more than 16. */
 #pragma once
 
 #include <stdint.h>
@@ -14,13 +17,15 @@ struct memory_options {
      * allocator overhead included. Too little for that bookkeeping: every
      * write is answered ENGINE_FULL. */
     size_t max_bytes;
-    unsigned shards; /* locks; 0: the default, 64 */
+    unsigned shards; /* locks; 0: the default, 64 (32 under ThreadSanitizer) */
 };
 
 struct memory_stats {
-    uint64_t entries;    /* standing; may include some that expired just now */
+    uint64_t entries;    /* standing; may include some that expired just now or were flushed by tag */
     uint64_t flushed;    /* flushed and not yet collected */
     uint64_t namespaces; /* records held, one per namespace and shard */
+    uint64_t markers;    /* leases of keys where nothing stands */
+    uint64_t cells;      /* counters, limits and locks */
     uint64_t bytes;      /* counted against max_bytes */
     uint64_t max_bytes;
     uint64_t evictions;   /* since the start */

@@ -52,7 +52,7 @@ static bool evict_from(struct store *store, struct victim victim, const struct r
     shard_lock(shard);
     while (steps < CHUNK && !has_room(store, room)) {
         if (!shard_collect_locked(shard, room->now, &garbage) &&
-            !shard_evict_locked(shard, victim.until, room->spare, &garbage))
+            !shard_evict_locked(shard, victim.until, &room->spared, &garbage))
             break;
         steps++;
     }

@@ -21,6 +21,13 @@ void store_put(struct store *store, struct engine_op *op);
 void store_delete(struct store *store, struct engine_op *op);
 void store_touch(struct store *store, struct engine_op *op);
 void store_flush(struct store *store, struct engine_op *op);
+void store_list(struct store *store, struct engine_op *op);
+void store_namespaces(struct store *store, struct engine_op *op);
+void store_step_cell(struct store *store, struct engine_op *op); /* counters, limits and locks */
+void store_atomic(struct store *store, struct engine_op *op);
+
+/* Whichever of these op->verb says. */
+void store_do(struct store *store, struct engine_op *op);
 
 /* Background work: collects what was flushed or has expired by `now_ns` in
  * the next `shards` shards of the round, up to a bound of about half a

@@ -119,3 +119,14 @@ struct table_node *table_next(const struct table_node *node)
 {
     return skip_to(node->next, node->hash);
 }
+
+void table_each(const struct table *table, void (*fn)(struct table_node *node, void *context), void *context)
+{
+    for (size_t i = 0; i < table->buckets; i++) {
+        struct table_node *next;
+        for (struct table_node *node = *bucket_at(table, i); node; node = next) {
+            next = node->next;
+            fn(node, context);
+        }
+    }
+}

@@ -42,3 +42,6 @@ void table_remove(struct table *table, struct table_node *node);
 /* The first node with this hash, and the next one after `node`; or NULL. */
 struct table_node *table_first(const struct table *table, uint64_t hash);
 struct table_node *table_next(const struct table_node *node);
+
+/* Calls `fn` for each node, which may free it but not insert or remove any. */
+void table_each(const struct table *table, void (*fn)(struct table_node *node, void *context), void *context);

@@ -12,7 +12,7 @@ static struct item_name name_of(struct bytes ns, struct bytes key)
 {
     struct item_name name;
 
-    cr_assert(names_entry(PREFIX, ns, key, &name));
+    cr_assert(names_item(PREFIX, NAME_ENTRY, ns, key, &name));
     cr_assert_leq(name.len, NAMES_MAX);
     for (size_t i = 0; i < name.len; i++)
         cr_assert(name.text[i] > ' ' && name.text[i] < 127, "byte %zu is %d", i, name.text[i]);
@@ -49,9 +49,9 @@ Test(names, each_length_up_to_1024_fits)
     memset(key, 'k', sizeof key);
     for (size_t len = 1; len <= 1024; len++)
         cr_assert_eq(name_of(BYTES("n"), bytes_of(key, len)).digested, 5 + 3 + 1 + 1 + len > NAMES_MAX);
-    cr_assert_not(names_entry(PREFIX, BYTES("n"), bytes_of(key, 1025), &name));
-    cr_assert_not(names_entry(PREFIX, BYTES("n"), BYTES_NONE, &name));
-    cr_assert_not(names_entry(PREFIX, BYTES_NONE, BYTES("k"), &name));
+    cr_assert_not(names_item(PREFIX, NAME_ENTRY, BYTES("n"), bytes_of(key, 1025), &name));
+    cr_assert_not(names_item(PREFIX, NAME_ENTRY, BYTES("n"), BYTES_NONE, &name));
+    cr_assert_not(names_item(PREFIX, NAME_ENTRY, BYTES_NONE, BYTES("k"), &name));
 }
 
 Test(names, two_entries_never_share_a_name)
@@ -80,6 +80,37 @@ Test(names, a_generation_is_no_entry)
     cr_assert(bytes_equal(bytes_of(users.text, users.len), BYTES("cubby:g:users")));
     cr_assert_not(same(&all, &users));
     cr_assert_not(same(&users, &entry));
+}
+
+Test(names, each_kind_has_names_of_its_own)
+{
+    static const struct { enum name_kind kind; const char *plain, *digest; } kinds[] = {
+        { NAME_ENTRY, "cubby:e:n:a", "cubby:h:" },   { NAME_TAG, "cubby:t:n:a", "cubby:th:" },
+        { NAME_COUNTER, "cubby:c:n:a", "cubby:ch:" }, { NAME_LIMIT, "cubby:l:n:a", "cubby:lh:" },
+        { NAME_LOCK, "cubby:k:n:a", "cubby:kh:" },
+    };
+    struct item_name name;
+
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        cr_assert(names_item(PREFIX, kinds[i].kind, BYTES("n"), BYTES("a"), &name));
+        cr_assert_not(name.digested);
+        cr_assert(bytes_equal(bytes_of(name.text, name.len), bytes_str(kinds[i].plain)));
+        cr_assert(names_item(PREFIX, kinds[i].kind, BYTES("n"), BYTES("\0\xff"), &name));
+        cr_assert(name.digested);
+        cr_assert(bytes_starts_with(bytes_of(name.text, name.len), bytes_str(kinds[i].digest)));
+        cr_assert_eq(name.len, strlen(kinds[i].digest) + 64);
+    }
+}
+
+/* A namespace may be called as another kind's mark: no colon of a key reaches
+ * the mark's place. */
+Test(names, a_key_cannot_pose_as_another_kind)
+{
+    struct item_name counter, entry = name_of(BYTES("c"), BYTES("n:a"));
+
+    cr_assert(names_item(PREFIX, NAME_COUNTER, BYTES("n"), BYTES("a"), &counter));
+    cr_assert_not(same(&counter, &entry));
+    cr_assert(name_of(BYTES("c:n"), BYTES("a")).digested);
 }
 
 Test(names, prefixes)

@@ -52,6 +52,33 @@ static inline struct engine_op put(struct bytes ns, struct bytes key, size_t len
     return op;
 }
 
+static inline struct engine_op put_with(struct bytes ns, struct bytes key, size_t len,
+                                        const struct engine_put *extras)
+{
+    struct engine_op op = op_for(ENGINE_PUT, ns, key);
+
+    op.put = extras;
+    op.value = value_create(BYTES("text/plain"), len);
+    if (!op.value)
+        abort();
+    memset(value_writable(op.value), 'v', len);
+    store_put(store, &op);
+    value_unref(op.value);
+    return op;
+}
+
+/* A read that asks for a lease. */
+static inline struct engine_op get_leased(struct bytes ns, struct bytes key, uint64_t token, int64_t lease_ms)
+{
+    struct engine_op op = op_for(ENGINE_GET, ns, key);
+
+    op.without_value = true;
+    op.lease_ms = lease_ms;
+    op.lease_token = token;
+    store_get(store, &op);
+    return op;
+}
+
 static inline struct engine_op get(struct bytes ns, struct bytes key)
 {
     struct engine_op op = op_for(ENGINE_GET, ns, key);
@@ -84,6 +111,40 @@ static inline void flush(struct bytes ns)
     store_flush(store, &op);
     if (op.status != ENGINE_OK)
         abort();
+}
+
+static inline void flush_tag(struct bytes ns, struct bytes tag)
+{
+    struct engine_op op = op_for(ENGINE_FLUSH, ns, BYTES_NONE);
+
+    op.tag = tag;
+    store_flush(store, &op);
+    if (op.status != ENGINE_OK)
+        abort();
+}
+
+/* The answer to one page; op.listing->page is the caller's. */
+static inline enum engine_status list_page(enum engine_verb verb, struct bytes ns, struct engine_listing *listing)
+{
+    struct engine_op op = op_for(verb, ns, BYTES_NONE);
+
+    op.listing = listing;
+    store_do(store, &op);
+    return op.status;
+}
+
+/* What a namespace holds, as NAMESPACES says. */
+static inline struct engine_listed census(struct bytes ns)
+{
+    struct engine_listing listing = { .limit = 10 };
+    struct engine_listed item;
+
+    if (list_page(ENGINE_NAMESPACES, ns, &listing) != ENGINE_OK || listing.page->count != 1)
+        abort();
+    item = listing.page->items[0];
+    free(listing.page);
+    item.key = BYTES_NONE;
+    return item;
 }
 
 /* A key made of a number, in a buffer that the next few calls reuse. */

@@ -58,6 +58,43 @@ Test(redis_keys, no_two_pairs_share_a_name)
     }
 }
 
+/* Tags hold any bytes, colons and braces among them. */
+Test(redis_keys, no_name_is_shared_with_what_the_service_keeps_besides)
+{
+    static const struct bytes tags[] = { { "t", 1 }, { "t:u", 3 }, { ":", 1 }, { "}{", 2 }, { "\0", 1 } };
+    enum { TAGS = sizeof tags / sizeof tags[0], NAMES = TAGS + 6 };
+
+    for (int clustered = 0; clustered < 2; clustered++) {
+        struct redis_name names[NAMES];
+        struct redis_keys keys;
+        redis_keys_init(&keys, BYTES("p"), clustered);
+        for (int i = 0; i < TAGS; i++)
+            cr_assert(redis_keys_tag(&keys, 0, BYTES("a"), tags[i], &names[i]));
+        cr_assert(redis_keys_generation(&keys, 0, BYTES("a"), &names[TAGS]));
+        cr_assert(redis_keys_generation(&keys, 0, BYTES_NONE, &names[TAGS + 1]));
+        cr_assert(redis_keys_index(&keys, 0, BYTES("a"), &names[TAGS + 2], &names[TAGS + 3]));
+        cr_assert(redis_keys_entry(&keys, 0, BYTES("a"), BYTES("t"), &names[TAGS + 4]));
+        cr_assert(redis_keys_entry(&keys, 0, BYTES("tag"), BYTES("a:t"), &names[TAGS + 5]));
+        for (int i = 0; i < NAMES; i++)
+            for (int j = 0; j < i; j++)
+                cr_assert_not(bytes_equal(redis_name_bytes(&names[i]), redis_name_bytes(&names[j])), "%d %d", i, j);
+    }
+}
+
+/* The scripts derive these from the names of the generations. */
+Test(redis_keys, names_of_tags_and_of_an_index)
+{
+    struct redis_keys keys;
+    struct redis_name name, lens;
+
+    redis_keys_init(&keys, BYTES("cubby"), false);
+    cr_assert(redis_keys_tag(&keys, 0, BYTES("users"), BYTES("a:\0"), &name));
+    cr_assert(bytes_equal(redis_name_bytes(&name), BYTES("cubby::tag:users:a:\0")));
+    cr_assert(redis_keys_index(&keys, 0, BYTES("users"), &name, &lens));
+    cr_assert(bytes_equal(redis_name_bytes(&name), BYTES("cubby::end:users")));
+    cr_assert(bytes_equal(redis_name_bytes(&lens), BYTES("cubby::len:users")));
+}
+
 Test(redis_keys, what_is_too_long_is_refused)
 {
     char text[1025] = { 0 };
