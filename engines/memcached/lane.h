@@ -1,8 +1,7 @@
 /* lane.h - the way to one server: a bounded queue, a breaker, and threads.
  *
  *   lane.c    queue, breaker, the threads' life
- *   batch.c   what one thread does with the jobs it took: read, judge, answer
- *   write.c   stores, flushes
+ *   batch.h   what one thread does with the jobs it took: read, judge, answer, write
  *
  * Breaker. A lane is UNKNOWN until a connection was tried and again after the
  * server was silent for longer than an operation waits: jobs are queued. It is
@@ -115,17 +114,3 @@ void worker_ends_reading(struct worker *worker);
 
 /* Answers a chain of jobs and delivers them. */
 void batch_run(struct worker *worker, struct job *jobs);
-
-/* One multi-get for jobs that are alone in it; false: the job is answered. */
-bool batch_read_again(struct worker *worker, struct job *job, struct item_stamp *stamp) MUST_CHECK;
-
-/* Whether the job's entry stands under `stamp`. */
-bool batch_entry_stands(const struct job *job, const struct item_stamp *stamp, uint64_t now_ms);
-
-/* Carries out a write, or the extension of a sliding entry that was read;
- * `stamp` is what the read found. */
-void write_job(struct worker *worker, struct job *job, struct item_stamp stamp);
-void write_flush(struct worker *worker, struct job *job);
-
-/* Fills in entry from what was found or written. */
-void job_describe(struct job *job, const struct item *item, size_t bytes, uint64_t now_ms);

@@ -163,7 +163,8 @@ static struct memcached_engine *create_engine(const struct memcached_options *op
     engine->base.table = &memcached_table;
     engine->base.name = "memcached";
     engine->base.capabilities = ENGINE_CAN_STORE | ENGINE_CAN_CONDITIONS | ENGINE_CAN_SLIDE | ENGINE_CAN_FLUSH |
-                                ENGINE_IS_SHARED | ENGINE_IS_PERSISTENT;
+                                ENGINE_CAN_TAG | ENGINE_CAN_LEASE | ENGINE_CAN_FENCE | ENGINE_CAN_COUNT |
+                                ENGINE_CAN_LIMIT | ENGINE_CAN_LOCK | ENGINE_IS_SHARED | ENGINE_IS_PERSISTENT;
     engine->prefix = copy_text(options->key_prefix, DEFAULT_PREFIX, &failed);
     engine->username = copy_text(options->username, NULL, &failed);
     engine->password = copy_text(options->password, NULL, &failed);

@@ -14,19 +14,25 @@
  *                               namespace and key, which the item repeats
  *   <prefix>:g:<ns>             the generation of a namespace, on each server
  *   <prefix>:g:                 the generation of all, on each server
+ *   <prefix>:t:<ns>:<tag>       the generation of a tag, on each server
+ *   <prefix>:c:<ns>:<key>       a counter; :l: a limit, :k: a lock
  *
- * An entry is a header (item.h), the content type, the value. Which server has
- * it is decided by libmemcached's ketama over the item's name.
+ * Tags, counters, limits and locks with other names are at :th:, :ch:, :lh:,
+ * :kh: and a digest. An entry is a header (item.h), tags, the content type, the
+ * value; a counter, limit or lock a header (cell_item.h) and its cell. Which
+ * server has it is decided by libmemcached's ketama over the item's name.
  *
  * Flush. A generation is eight random bytes. An entry carries the two of its
  * server that held when it was written, and stands only while both do. Reads
- * fetch entries and then generations in one multi-get. A flush sets a new
- * generation on every server and succeeds when all have confirmed it.
+ * fetch entries and then generations in one multi-get, and those of the tags
+ * that were found in a second one. A flush sets a new generation on every
+ * server, or removes that of a tag, and succeeds when all have confirmed it.
  *
  * Writes. Each reads first and then stores with the CAS token it has read, or
  * with `add` where nothing was; what another writer has changed meanwhile is
  * read again. So conditions are atomic, and a write that a server carries out
- * late, after its answer was given up, cannot replace a newer one.
+ * late, after its answer was given up, cannot replace a newer one. Leases and
+ * the steps of counters, limits and locks (engines/primitives) are such writes.
  *
  * Threading: memcached_open() and close on one thread; ready on any. */
 #pragma once

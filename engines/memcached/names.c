@@ -42,8 +42,14 @@ static void add_digest(struct item_name *name, struct bytes ns, struct bytes key
     add(name, bytes_of(hex, 2 * sizeof digest));
 }
 
-bool names_entry(struct bytes prefix, struct bytes ns, struct bytes key, struct item_name *out)
+bool names_item(struct bytes prefix, enum name_kind kind, struct bytes ns, struct bytes key, struct item_name *out)
 {
+    static const struct { struct bytes plain, digest; } marks[] = {
+        [NAME_ENTRY] = { { ":e:", 3 }, { ":h:", 3 } },   [NAME_TAG] = { { ":t:", 3 }, { ":th:", 4 } },
+        [NAME_COUNTER] = { { ":c:", 3 }, { ":ch:", 4 } }, [NAME_LIMIT] = { { ":l:", 3 }, { ":lh:", 4 } },
+        [NAME_LOCK] = { { ":k:", 3 }, { ":kh:", 4 } },
+    };
+
     if (ns.len == 0 || ns.len > ITEM_NAMESPACE_MAX || key.len == 0 || key.len > ITEM_KEY_MAX)
         return false;
     out->len = 0;
@@ -51,11 +57,11 @@ bool names_entry(struct bytes prefix, struct bytes ns, struct bytes key, struct 
     out->digested = prefix.len + 3 + ns.len + 1 + key.len > NAMES_MAX || !is_printable(key) || !is_printable(ns) ||
                     memchr(ns.ptr, ':', ns.len);
     if (out->digested) {
-        add(out, BYTES(":h:"));
+        add(out, marks[kind].digest);
         add_digest(out, ns, key);
         return true;
     }
-    add(out, BYTES(":e:"));
+    add(out, marks[kind].plain);
     add(out, ns);
     add(out, BYTES(":"));
     add(out, key);

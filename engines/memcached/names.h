@@ -23,8 +23,18 @@ struct item_name {
 /* 1 to NAMES_PREFIX_MAX printable characters without colon. */
 bool names_prefix_is_good(struct bytes prefix) MUST_CHECK;
 
+/* Each kind has names of its own, also where they are digests. */
+enum name_kind {
+    NAME_ENTRY,
+    NAME_TAG, /* the generation of a tag, which takes the key's place */
+    NAME_COUNTER,
+    NAME_LIMIT,
+    NAME_LOCK,
+};
+
 /* False: namespace or key is longer than the contract allows, or empty. */
-bool names_entry(struct bytes prefix, struct bytes ns, struct bytes key, struct item_name *out) MUST_CHECK;
+bool names_item(struct bytes prefix, enum name_kind kind, struct bytes ns, struct bytes key,
+                struct item_name *out) MUST_CHECK;
 
 /* `ns` of length 0: the generation of all. False: too long. */
 bool names_generation(struct bytes prefix, struct bytes ns, struct item_name *out) MUST_CHECK;

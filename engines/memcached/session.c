@@ -113,6 +113,15 @@ static void give_back(struct memcached_session *session, struct job **jobs, size
     }
 }
 
+static bool name_generation(const struct memcached_engine *engine, const struct engine_op *op,
+                            struct item_name *name)
+{
+    struct bytes prefix = bytes_str(engine->prefix);
+
+    return op->tag.len > 0 ? names_item(prefix, NAME_TAG, op->ns, op->tag, name)
+                           : names_generation(prefix, op->ns, name);
+}
+
 /* One part for each server, all or none; the number made. */
 static size_t make_parts(struct memcached_session *session, struct engine_op *op, struct job **jobs,
                          enum engine_status *status, const char **detail)
@@ -123,7 +132,7 @@ static size_t make_parts(struct memcached_session *session, struct engine_op *op
 
     *status = ENGINE_FAILED;
     *detail = "the name is too long";
-    if (!names_generation(bytes_str(engine->prefix), op->ns, &name))
+    if (!name_generation(engine, op, &name))
         return 0;
     for (n = 0; n < engine->lane_count; n++) {
         *status = ENGINE_BUSY;
@@ -208,6 +217,17 @@ static void end_part(struct memcached_session *session, struct flush *flush, enu
 
 /* ---- Operations ---- */
 
+static enum name_kind name_kind_of(enum engine_verb verb)
+{
+    unsigned needs = engine_verb_needs(verb);
+
+    if (needs & ENGINE_CAN_COUNT)
+        return NAME_COUNTER;
+    if (needs & ENGINE_CAN_LIMIT)
+        return NAME_LIMIT;
+    return needs & ENGINE_CAN_LOCK ? NAME_LOCK : NAME_ENTRY;
+}
+
 enum engine_progress memcached_submit(struct engine_session *base, struct engine_op *op)
 {
     struct memcached_session *session = session_of(base);
@@ -218,7 +238,7 @@ enum engine_progress memcached_submit(struct engine_session *base, struct engine
 
     if (op->verb == ENGINE_FLUSH)
         return submit_flush(session, op);
-    if (!names_entry(bytes_str(session->engine->prefix), op->ns, op->key, &name))
+    if (!names_item(bytes_str(session->engine->prefix), name_kind_of(op->verb), op->ns, op->key, &name))
         return answer_now(op, ENGINE_FAILED, "the name is empty or too long");
     at = ring_find(session->ring, &name);
     lane = session->engine->lanes[at];
@@ -299,13 +319,8 @@ static void come_home(struct memcached_session *session, struct job *job)
 {
     struct engine_op *op = job->op;
 
-    if (op) {
-        op->status = job->status;
-        op->entry = job->entry;
-        op->limit = job->status == ENGINE_TOO_LARGE ? job->limit : 0;
-        op->detail = job->detail;
-        job->entry.value = NULL;
-    }
+    if (op)
+        job_bring_home(job, op);
     if (job->flush)
         end_part(session, job->flush, job->status, job->detail);
     job_destroy(job, &session->pool);

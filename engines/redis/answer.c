@@ -1,12 +1,10 @@
 #include "engines/redis/fault.h"
 #include "engines/redis/hiredis_compat.h"
 #include "engines/redis/parser.h"
+#include "engines/redis/primitive.h"
 #include "engines/redis/session.h"
 #include "engines/redis/topology.h"
 #include "service/base/clock.h"
-
-/* What a decoder returns besides an outcome. */
-enum { ANSWER_AGAIN = ENGINE_STATUSES, ANSWER_GARBLED };
 
 /* A command that is sent on more often than this meets servers that disagree. */
 enum { REDIRECTS_MAX = 8 };
@@ -53,25 +51,38 @@ static int64_t remaining_ms(const struct redis_task *task, uint64_t expires_ms)
     return expires_ms > now ? (int64_t)(expires_ms - now) : 1;
 }
 
-static void learn(struct redis_task *task, const struct redisReply *ns, const struct redisReply *all)
+/* Both generations are there and the record carries them; they are remembered
+ * for the next write. */
+static bool generations_stand(struct redis_guess *guess, const struct redis_record *record,
+                              const struct redisReply *ns, const struct redisReply *all)
 {
-    struct redis_guess *guess = redis_session_guess(task->session, task->bucket, task->op->ns);
-
-    memcpy(guess->generations, ns->str, 8);
-    memcpy(guess->generations + 8, all->str, 8);
+    if (!is_string(ns, 8) || !is_string(all, 8) || memcmp(record->generations, ns->str, 8) != 0 ||
+        memcmp(record->generations + 8, all->str, 8) != 0)
+        return false;
+    memcpy(guess->generations, record->generations, RECORD_GENERATIONS_BYTES);
+    return true;
 }
 
-/* MGET entry, generation of the namespace, generation of all. */
-static unsigned take_mget(struct redis_task *task, struct redisReply *reply)
+static unsigned take_record(struct redis_task *task, struct engine_op *op, const struct redis_record *record,
+                            struct redisReply *array, size_t index)
 {
-    struct redisReply *stored, *ns, *all;
+    uint64_t now = redis_link_redis_now(task->link, loop_now(task->session->base.loop));
+    uint64_t fresh_until = record->end_ms == 0 ? 0 : record->end_ms - record->stale_ms;
+
+    if (!redis_record_is_entry(record, now))
+        return ENGINE_MISS;
+    op->entry.version = record->version;
+    op->entry.stale = record->stale_ms != 0 && fresh_until != 0 && now >= fresh_until;
+    op->entry.ttl_ms = op->entry.stale ? 0 : remaining_ms(task, fresh_until);
+    return fill_value(op, array, index, record->content_type, record->data);
+}
+
+unsigned redis_answer_stored(struct redis_task *task, struct engine_op *op, struct redisReply *array, size_t index)
+{
+    struct redis_guess *guess = redis_session_guess(task->session, task->bucket, op->ns);
+    struct redisReply *stored = array->element[index];
     struct redis_record record;
 
-    if (!is_array(reply, 3))
-        return ANSWER_GARBLED;
-    stored = reply->element[0];
-    ns = reply->element[1];
-    all = reply->element[2];
     if (stored->type == REDIS_REPLY_NIL)
         return ENGINE_MISS;
     if (stored->type != REDIS_REPLY_STRING)
@@ -80,64 +91,95 @@ static unsigned take_mget(struct redis_task *task, struct redisReply *reply)
     case RECORD_BROKEN:
         return ENGINE_FAILED;
     case RECORD_FOREIGN:
-        task->scripted = true;
         return ANSWER_AGAIN;
     case RECORD_OURS:
         break;
     }
-    if (!is_string(ns, 8) || !is_string(all, 8) || memcmp(record.generations, ns->str, 8) != 0 ||
-        memcmp(record.generations + 8, all->str, 8) != 0) {
-        /* Flushed, then: the script has the last word, and reclaims it. */
-        task->scripted = true;
+    /* Flushed: the script has the last word, and reclaims it. */
+    if (!generations_stand(guess, &record, array->element[array->elements - 2],
+                           array->element[array->elements - 1]))
+        return ANSWER_AGAIN;
+    if (record.idle_ms != 0 || (record.flags & RECORD_TAGGED)) {
+        guess->scripted = true;
         return ANSWER_AGAIN;
     }
-    learn(task, ns, all);
-    if (record.idle_ms != 0) {
-        redis_session_guess(task->session, task->bucket, task->op->ns)->slides = true;
-        task->scripted = true;
-        return ANSWER_AGAIN;
-    }
-    task->op->entry.version = record.version;
-    task->op->entry.ttl_ms = remaining_ms(task, record.expires_ms);
-    return fill_value(task->op, reply, 0, record.content_type, record.data);
+    return take_record(task, op, &record, array, index);
 }
 
-/* {version, PTTL, sliding step, length, stored bytes} */
-static unsigned take_read(struct redis_task *task, struct redisReply *reply)
+/* MGET entry, generation of the namespace, generation of all. */
+static unsigned take_mget(struct redis_task *task, struct redisReply *reply)
 {
-    struct engine_op *op = task->op;
+    unsigned answer;
+
+    if (!is_array(reply, 3))
+        return ANSWER_GARBLED;
+    answer = redis_answer_stored(task, task->op, reply, 0);
+    if (answer == ANSWER_AGAIN)
+        task->scripted = true;
+    return answer;
+}
+
+static bool are_integers(const struct redisReply *array, size_t first, size_t count)
+{
+    for (size_t i = first; i < first + count; i++)
+        if (array->element[i]->type != REDIS_REPLY_INTEGER)
+            return false;
+    return true;
+}
+
+static bool take_lease(struct engine_op *op, const struct redisReply *lease, const struct redisReply *left)
+{
+    if (lease->integer < 0 || lease->integer > ENGINE_LEASE_HELD)
+        return false;
+    op->lease = (enum engine_lease)lease->integer;
+    op->lease_left_ms = left->integer;
+    return true;
+}
+
+static unsigned take_read(struct redis_task *task, struct engine_op *op, struct redisReply *reply)
+{
     struct redis_record record;
     struct redisReply *stored;
+    long long state;
 
     if (reply->type == REDIS_REPLY_NIL)
         return ENGINE_MISS;
-    if (!is_array(reply, 5) || !is_string(reply->element[0], 8) ||
-        reply->element[1]->type != REDIS_REPLY_INTEGER || reply->element[2]->type != REDIS_REPLY_INTEGER ||
-        reply->element[3]->type != REDIS_REPLY_INTEGER || reply->element[4]->type != REDIS_REPLY_STRING)
+    if (is_array(reply, 2) && are_integers(reply, 0, 2))
+        return take_lease(op, reply->element[0], reply->element[1]) ? ENGINE_MISS : ANSWER_GARBLED;
+    if (!is_array(reply, 8) || !is_string(reply->element[0], 8) || !are_integers(reply, 1, 4) ||
+        reply->element[5]->type != REDIS_REPLY_STRING || !are_integers(reply, 6, 2) ||
+        !take_lease(op, reply->element[6], reply->element[7]))
         return ANSWER_GARBLED;
+    state = reply->element[1]->integer;
+    stored = reply->element[5];
     op->entry.version = redis_record_get_u64(reply->element[0]->str);
-    op->entry.ttl_ms = reply->element[1]->integer < 0 ? ENGINE_NO_EXPIRY : reply->element[1]->integer;
-    op->entry.idle_ms = reply->element[2]->integer;
-    op->entry.bytes = (size_t)reply->element[3]->integer;
-    redis_session_guess(task->session, task->bucket, op->ns)->slides = op->entry.idle_ms != ENGINE_NO_IDLE;
+    op->entry.stale = state & 1;
+    op->entry.ttl_ms = reply->element[2]->integer < 0 ? ENGINE_NO_EXPIRY : reply->element[2]->integer;
+    op->entry.idle_ms = reply->element[3]->integer;
+    op->entry.bytes = (size_t)reply->element[4]->integer;
+    redis_session_guess(task->session, task->bucket, op->ns)->scripted = state & 2;
     if (op->without_value)
         return ENGINE_OK;
-    stored = reply->element[4];
     switch (redis_record_parse(string_of(stored), &record)) {
     case RECORD_BROKEN:
         return ENGINE_FAILED;
     case RECORD_FOREIGN:
-        return fill_value(op, reply, 4, BYTES("application/octet-stream"), record.data);
+        return fill_value(op, reply, 5, BYTES("application/octet-stream"), record.data);
     case RECORD_OURS:
     default:
-        return fill_value(op, reply, 4, record.content_type, record.data);
+        return fill_value(op, reply, 5, record.content_type, record.data);
     }
 }
 
 /* ---- Writes ---- */
 
-/* {2, version that stands or ""} */
-static unsigned take_mismatch(struct engine_op *op, const struct redisReply *reply)
+/* {why, version that stands or ""} */
+static bool is_refusal(const struct redisReply *reply)
+{
+    return is_array(reply, 2) && reply->element[0]->type == REDIS_REPLY_INTEGER && reply->element[0]->integer >= 2;
+}
+
+static unsigned take_refusal(const struct redis_task *task, struct engine_op *op, const struct redisReply *reply)
 {
     const struct redisReply *version = reply->element[1];
 
@@ -146,21 +188,26 @@ static unsigned take_mismatch(struct engine_op *op, const struct redisReply *rep
     else if (!is_string(version, 0))
         return ANSWER_GARBLED;
     op->entry.ttl_ms = ENGINE_NO_EXPIRY;
-    return ENGINE_MISMATCH;
+    switch (reply->element[0]->integer) {
+    case 2:
+        return ENGINE_MISMATCH;
+    case 3:
+        return ENGINE_FENCED;
+    case 4:
+        return ENGINE_VOID;
+    case 5:
+        op->limit = redis_command_most_bytes(task->session, op);
+        return ENGINE_TOO_LARGE;
+    default:
+        return ANSWER_GARBLED;
+    }
 }
 
-static bool is_mismatch(const struct redisReply *reply)
+static unsigned take_put(struct redis_task *task, struct engine_op *op, uint64_t version,
+                         const struct redisReply *reply)
 {
-    return is_array(reply, 2) && reply->element[0]->type == REDIS_REPLY_INTEGER && reply->element[0]->integer == 2;
-}
-
-static unsigned take_put(struct redis_task *task, const struct redisReply *reply)
-{
-    struct engine_op *op = task->op;
     const struct redisReply *code = reply;
 
-    if (is_mismatch(reply))
-        return take_mismatch(op, reply);
     if (is_array(reply, 2) && is_string(reply->element[1], RECORD_GENERATIONS_BYTES)) {
         memcpy(redis_session_guess(task->session, task->bucket, op->ns)->generations, reply->element[1]->str,
                RECORD_GENERATIONS_BYTES);
@@ -168,32 +215,24 @@ static unsigned take_put(struct redis_task *task, const struct redisReply *reply
     }
     if (code->type != REDIS_REPLY_INTEGER || code->integer < 0 || code->integer > 1)
         return ANSWER_GARBLED;
-    op->entry.version = task->version;
+    op->entry.version = version;
     op->entry.bytes = op->value->len;
     op->entry.idle_ms = op->idle_ms;
     return code->integer == 1 ? ENGINE_CREATED : ENGINE_OK;
 }
 
-static unsigned take_delete(struct redis_task *task, const struct redisReply *reply)
+static unsigned take_delete(const struct redisReply *reply)
 {
-    if (is_mismatch(reply))
-        return take_mismatch(task->op, reply);
     if (reply->type != REDIS_REPLY_INTEGER || reply->integer < 0 || reply->integer > 1)
         return ANSWER_GARBLED;
     return reply->integer == 1 ? ENGINE_MISS : ENGINE_OK;
 }
 
-static unsigned take_touch(struct redis_task *task, const struct redisReply *reply)
+static unsigned take_touch(struct engine_op *op, const struct redisReply *reply)
 {
-    struct engine_op *op = task->op;
-
-    if (is_mismatch(reply))
-        return take_mismatch(op, reply);
     if (reply->type == REDIS_REPLY_INTEGER && reply->integer == 1)
         return ENGINE_MISS;
-    if (!is_array(reply, 5) || !is_string(reply->element[1], 8) ||
-        reply->element[2]->type != REDIS_REPLY_INTEGER || reply->element[3]->type != REDIS_REPLY_INTEGER ||
-        reply->element[4]->type != REDIS_REPLY_INTEGER)
+    if (!is_array(reply, 5) || !is_string(reply->element[1], 8) || !are_integers(reply, 2, 3))
         return ANSWER_GARBLED;
     op->entry.version = redis_record_get_u64(reply->element[1]->str);
     op->entry.ttl_ms = reply->element[2]->integer < 0 ? ENGINE_NO_EXPIRY : reply->element[2]->integer;
@@ -202,22 +241,43 @@ static unsigned take_touch(struct redis_task *task, const struct redisReply *rep
     return ENGINE_OK;
 }
 
+unsigned redis_answer_decode(struct redis_task *task, struct engine_op *op, uint64_t version,
+                             struct redisReply *reply)
+{
+    if (op->verb == ENGINE_GET)
+        return take_read(task, op, reply);
+    if (is_refusal(reply))
+        return take_refusal(task, op, reply);
+    switch (op->verb) {
+    case ENGINE_PUT:
+        return take_put(task, op, version, reply);
+    case ENGINE_DELETE:
+        return take_delete(reply);
+    case ENGINE_TOUCH:
+    default:
+        return take_touch(op, reply);
+    }
+}
+
 static unsigned decode(struct redis_task *task, struct redisReply *reply)
 {
+    struct engine_op *op = task->op;
+
     if (task->probes)
         return reply->type == REDIS_REPLY_INTEGER ? ENGINE_MISS : ANSWER_GARBLED;
-    switch (task->op->verb) {
+    switch (op->verb) {
     case ENGINE_GET:
-        return task->scripted ? take_read(task, reply) : take_mget(task, reply);
+        return task->scripted ? take_read(task, op, reply) : take_mget(task, reply);
     case ENGINE_PUT:
-        return take_put(task, reply);
     case ENGINE_DELETE:
-        return take_delete(task, reply);
     case ENGINE_TOUCH:
-        return take_touch(task, reply);
+        return redis_answer_decode(task, op, task->version, reply);
+    case ENGINE_ATOMIC:
+        return redis_atomic_take(task, reply);
     case ENGINE_FLUSH:
-    default:
         return reply->type == REDIS_REPLY_INTEGER ? ENGINE_OK : ANSWER_GARBLED;
+    default:
+        return redis_primitive_take(task, reply);
     }
 }
 
@@ -250,6 +310,8 @@ static bool may_probe(const struct redis_task *task)
 {
     enum engine_verb verb = task->op->verb;
 
+    if (task->gather || task->op->lease_ms > 0)
+        return false;
     return verb == ENGINE_GET || ((verb == ENGINE_DELETE || verb == ENGINE_TOUCH) && !task->op->condition);
 }
 
@@ -333,6 +395,10 @@ void redis_answer_take(struct redis_call *call, enum call_end end, struct redisR
     }
     if (task->probes && reply->type == REDIS_REPLY_INTEGER && reply->integer != 0) {
         go_later(task);
+        return;
+    }
+    if (task->gather) {
+        redis_gather_take(task, reply);
         return;
     }
     answer = decode(task, reply);

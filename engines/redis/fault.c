@@ -19,6 +19,10 @@ static const struct {
     { { "UNBLOCKED ", 10 }, { ENGINE_UNAVAILABLE, FAULT_DROP, "redis: no longer the master" } },
     { { "MISCONF ", 8 }, { ENGINE_UNAVAILABLE, FAULT_ANSWER, "redis cannot save and refuses writes" } },
     { { "NOREPLICAS ", 11 }, { ENGINE_UNAVAILABLE, FAULT_ANSWER, "redis has too few replicas for a write" } },
+    /* A tag's generation that was moved, or is not there; which of them, only a
+     * settled slot can tell. */
+    { { "ERR Script attempted to access a non local key", 46 },
+      { ENGINE_UNAVAILABLE, FAULT_TRY_AGAIN, "redis: the slot is being moved" } },
     { { "OOM ", 4 }, { ENGINE_FULL, FAULT_ANSWER, "redis has no memory left" } },
     { { "NOAUTH ", 7 }, { ENGINE_REFUSED, FAULT_DROP, "redis asks for a password" } },
     { { "WRONGPASS ", 10 }, { ENGINE_REFUSED, FAULT_DROP, "redis refuses the password" } },

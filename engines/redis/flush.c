@@ -54,7 +54,7 @@ void redis_flush_part_done(struct redis_flush *flush, struct redis_session *sess
     op->status = outcome(flush);
     op->detail = flush->detail;
     free(flush);
-    if (op->status == ENGINE_OK)
+    if (op->status == ENGINE_OK && op->tag.len == 0)
         redis_sweep_start(session, op->ns);
     engine_complete(&session->base, op);
 }

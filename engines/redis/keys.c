@@ -98,11 +98,35 @@ bool redis_keys_entry(const struct redis_keys *keys, unsigned bucket, struct byt
     return true;
 }
 
-bool redis_keys_generation(const struct redis_keys *keys, unsigned bucket, struct bytes ns, struct redis_name *out)
+bool redis_keys_tag(const struct redis_keys *keys, unsigned bucket, struct bytes ns, struct bytes tag,
+                    struct redis_name *out)
+{
+    if (!begin(keys, bucket, ns, tag.len, out))
+        return false;
+    add(out, BYTES("::tag:"));
+    add(out, ns);
+    add(out, BYTES(":"));
+    add(out, tag);
+    return true;
+}
+
+static bool name_of(const struct redis_keys *keys, unsigned bucket, struct bytes word, struct bytes ns,
+                    struct redis_name *out)
 {
     if (!begin(keys, bucket, ns, 0, out))
         return false;
-    add(out, BYTES("::gen:"));
+    add(out, word);
     add(out, ns);
     return true;
+}
+
+bool redis_keys_index(const struct redis_keys *keys, unsigned bucket, struct bytes ns, struct redis_name *ends,
+                      struct redis_name *sizes)
+{
+    return name_of(keys, bucket, BYTES("::end:"), ns, ends) && name_of(keys, bucket, BYTES("::len:"), ns, sizes);
+}
+
+bool redis_keys_generation(const struct redis_keys *keys, unsigned bucket, struct bytes ns, struct redis_name *out)
+{
+    return name_of(keys, bucket, BYTES("::gen:"), ns, out);
 }

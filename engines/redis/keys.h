@@ -13,8 +13,8 @@ enum {
     KEYS_SLOTS = 16384,
     KEYS_BUCKETS = 256,
     KEYS_BUCKET_SLOTS = KEYS_SLOTS / KEYS_BUCKETS,
-    /* prefix, tag in braces, namespace, key, colons */
-    KEYS_NAME_MAX = KEYS_PREFIX_MAX + 16 + 64 + 1024 + 8,
+    /* prefix, bucket in braces, namespace, key, colons and words */
+    KEYS_NAME_MAX = KEYS_PREFIX_MAX + 16 + 64 + 1024 + 16,
 };
 
 struct redis_keys {
@@ -49,6 +49,13 @@ unsigned redis_keys_bucket(const struct redis_keys *keys, struct bytes ns, struc
 /* False when the names are longer than the contract allows. */
 bool redis_keys_entry(const struct redis_keys *keys, unsigned bucket, struct bytes ns, struct bytes key,
                 struct redis_name *out) MUST_CHECK;
+
+/* The generation of a tag, and the two parts of the index that a bounded
+ * namespace has. */
+bool redis_keys_tag(const struct redis_keys *keys, unsigned bucket, struct bytes ns, struct bytes tag,
+                    struct redis_name *out) MUST_CHECK;
+bool redis_keys_index(const struct redis_keys *keys, unsigned bucket, struct bytes ns, struct redis_name *ends,
+                      struct redis_name *sizes) MUST_CHECK;
 
 /* `ns` of length 0: the generation of all. */
 bool redis_keys_generation(const struct redis_keys *keys, unsigned bucket, struct bytes ns,

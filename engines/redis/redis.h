@@ -11,11 +11,13 @@
  *   <prefix>:<ns>:<key>                   <prefix>:{<tag>}:<ns>:<key>     an entry
  *   <prefix>::gen:<ns>                    <prefix>:{<tag>}::gen:<ns>      a namespace's generation
  *   <prefix>::gen:                        <prefix>:{<tag>}::gen:          the generation of all
+ *   <prefix>::tag:<ns>:<tag>              <prefix>:{<tag>}::tag:<ns>:<tag>  a tag's generation
+ *   <prefix>::end:<ns>, ::len:<ns>        none                            a bounded namespace's index
  *
  * A prefix holds no colon and no brace, a namespace no colon either, so the
  * colons that delimit are the first ones, whatever bytes the key has: two
  * different (namespace, key) pairs never share a name. An entry is a string:
- * a header of 56 bytes (record.h), the content type, the value.
+ * a header of 80 bytes (record.h), the content type, tags, the value.
  *
  * Flush. A generation is eight random bytes. An entry carries the two that
  * held when it was written and is valid only while both stand; flushing

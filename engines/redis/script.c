@@ -1,71 +1,26 @@
 #include "engines/redis/script.h"
 
-/* What stands: `h` the header or what is there of it, `g` the generations, `v`
- * the version of the entry or nil, `ours` whether it has our header. An entry
- * of an older generation does not stand. */
-#define FIND                                                                                      \
-    "local h = redis.pcall('GETRANGE', KEYS[1], 0, 55)\n"                                         \
-    "if type(h) == 'table' then return h end\n"                                                   \
-    "local g = redis.call('MGET', KEYS[2], KEYS[3])\n"                                            \
-    "local v, ours\n"                                                                             \
-    "if #h == 56 and string.sub(h, 1, 4) == '\\157Cb\\1' then\n"                                  \
-    "  if g[1] and g[2] and string.sub(h, 17, 32) == g[1] .. g[2] then\n"                         \
-    "    v = string.sub(h, 9, 16)\n"                                                              \
-    "    ours = true\n"                                                                           \
-    "  end\n"                                                                                     \
-    "elseif h ~= '' or redis.call('EXISTS', KEYS[1]) == 1 then\n"                                 \
-    "  local digest = redis.sha1hex(redis.call('GET', KEYS[1]))\n"                                \
-    "  v = string.gsub(string.sub(digest, 1, 16), '%x%x',\n"                                      \
-    "    function(pair) return string.char(tonumber(pair, 16)) end)\n"                            \
-    "end\n"
+#include "engines/redis/list.h"
+#include "engines/redis/primitive.h"
+#include "engines/redis/script_lib.h"
 
-#define CONDITIONS                                                                                \
-    "local function named(list)\n"                                                                \
-    "  if not v then return false end\n"                                                          \
-    "  if list == '*' then return true end\n"                                                     \
-    "  for i = 2, #list, 8 do\n"                                                                  \
-    "    if string.sub(list, i, i + 7) == v then return true end\n"                               \
-    "  end\n"                                                                                     \
-    "  return false\n"                                                                            \
-    "end\n"                                                                                       \
-    "local function refused(match, none)\n"                                                       \
-    "  return (match ~= '' and not named(match)) or (none ~= '' and named(none))\n"               \
-    "end\n"
+#define ENTRY "local e = {name = KEYS[1], ns = KEYS[2], all = KEYS[3]}\n"
 
-#define LENGTH "(ours and redis.call('STRLEN', KEYS[1]) - 56 - string.byte(h, 6) or redis.call('STRLEN', KEYS[1]))"
-
-#define NOW                                                                                       \
-    "local function now()\n"                                                                      \
-    "  local t = redis.call('TIME')\n"                                                            \
-    "  return t[1] * 1000 + math.floor(t[2] / 1000)\n"                                            \
-    "end\n"
-
-/* The generations that hold, as `stands`; those that are not there are made
- * from the entry's version, which is as good a random number as any. */
-#define GENERATIONS                                                                               \
-    "for i = 1, 2 do\n"                                                                           \
-    "  if not g[i] then\n"                                                                        \
-    "    g[i] = string.sub(ARGV[1], 9, 16)\n"                                                     \
-    "    local r = redis.pcall('SET', KEYS[i + 1], g[i])\n"                                       \
-    "    if r.err then return r end\n"                                                            \
-    "  end\n"                                                                                     \
-    "end\n"                                                                                       \
-    "local stands = g[1] .. g[2]\n"
-
-/* The header was written with a guess. */
-#define CORRECT                                                                                   \
-    "if stands == ARGV[3] then return n end\n"                                                    \
-    "redis.call('SETRANGE', KEYS[1], 16, stands)\n"                                               \
-    "return {n, stands}\n"
-
-/* The most frequent of all, so with the fewest calls: each costs as much as a
- * command. Where values are large, copying the old one would cost more. */
+/* The most frequent of all, so with the fewest calls: each costs as much as a command. Where values are large,
+ * copying the old one would cost more. What an old record of ours rarely is, the last part looks after. */
 static const char PUT[] =
-    "local call, old = redis.call\n"
+    "local call, sub, old = redis.call, string.sub\n"
     "local g = call('MGET', KEYS[2], KEYS[3])\n"
-    GENERATIONS
+    "for i = 1, 2 do\n"
+    "  if not g[i] then\n"
+    "    g[i] = sub(ARGV[1], 9, 16)\n"
+    "    local r = redis.pcall('SET', KEYS[i + 1], g[i])\n"
+    "    if r.err then return r end\n"
+    "  end\n"
+    "end\n"
+    "local stands = g[1] .. g[2]\n"
     "if #ARGV[1] > 4096 then\n"
-    "  old = call('GETRANGE', KEYS[1], 0, 55)\n"
+    "  old = call('GETRANGE', KEYS[1], 0, 2670)\n"
     "  if old == '' and call('EXISTS', KEYS[1]) == 0 then old = false end\n"
     "  if ARGV[2] == '0' then\n"
     "    call('SET', KEYS[1], ARGV[1])\n"
@@ -77,99 +32,192 @@ static const char PUT[] =
     "else\n"
     "  old = call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2], 'GET')\n"
     "end\n"
-    "local n = 1\n"
-    "if old and (string.sub(old, 17, 32) == stands or #old < 56 or string.sub(old, 1, 4) ~= '\\157Cb\\1') then\n"
-    "  n = 0\n"
-    "end\n"
-    CORRECT;
-
-static const char PUT_IF[] =
-    FIND
-    CONDITIONS
-    "if refused(ARGV[4], ARGV[5]) then return {2, v or ''} end\n"
-    GENERATIONS
-    "local r\n"
-    "if ARGV[2] == '0' then\n"
-    "  r = redis.pcall('SET', KEYS[1], ARGV[1])\n"
-    "else\n"
-    "  r = redis.pcall('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])\n"
-    "end\n"
-    "if r.err then return r end\n"
-    "local n = v and 0 or 1\n"
-    CORRECT;
-
-static const char READ[] =
-    FIND
-    NOW
-    "if not v then\n"
-    "  if h ~= '' then redis.pcall('UNLINK', KEYS[1]) end\n" /* flushed: reclaim it */
-    "  return false\n"
-    "end\n"
-    "local ttl = redis.call('PTTL', KEYS[1])\n"
-    "local idle = ours and struct.unpack('>I8', h, 41) or 0\n"
-    "if idle > 0 then\n"
-    "  local hard = struct.unpack('>I8', h, 33)\n"
-    "  local px = hard > 0 and math.min(idle, hard - now()) or idle\n"
-    "  if px > ttl then\n"
-    "    local r = redis.pcall('PEXPIRE', KEYS[1], px)\n"
-    "    if type(r) == 'table' then return r end\n"
-    "    ttl = px\n"
+    "local n, plain = 1, true\n"
+    "if old then\n"
+    "  if sub(old, 17, 32) == stands then\n"
+    "    n = 0\n"
+    "    plain = sub(old, 5, 5) == '\\0' and sub(old, 49, 64) == '\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0'\n"
+    "  elseif #old < 80 or sub(old, 1, 4) ~= '\\157Cb\\2' then\n"
+    "    n = 0\n"
     "  end\n"
     "end\n"
-    "return {v, ttl, idle, " LENGTH ", ARGV[1] == '1' and redis.call('GET', KEYS[1]) or ''}\n";
+    "if stands ~= ARGV[3] then call('SETRANGE', KEYS[1], 16, stands) end\n"
+    "if not plain then\n"
+    LIB_BASE
+    LIB_TAGS
+    LIB_UNINDEX
+    "  local e, flags = {name = KEYS[1], ns = KEYS[2], all = KEYS[3]}, byte(old, 5)\n"
+    "  local stop = sub(old, 57, 64) ~= NONE and u64(old, 33) or 0\n"
+    "  if flags >= 4 then unindex(e) end\n"
+    "  if flags % 2 == 1 or (stop > 0 and stop <= now()) or (flags % 4 >= 2 and not tags_stand(e, old)) then\n"
+    "    n = 1\n"
+    "  elseif sub(old, 49, 56) ~= NONE then\n"
+    "    call('SETRANGE', KEYS[1], 48, sub(old, 49, 56))\n"
+    "  end\n"
+    "end\n"
+    "if stands == ARGV[3] then return n end\n"
+    "return {n, stands}\n";
+
+static const char PUT_IF[] =
+    LIB_BASE
+    LIB_TAGS
+    LIB_UNINDEX
+    LIB_FIND
+    LIB_JUDGE
+    LIB_OUTLIVE
+    LIB_GENERATIONS
+    LIB_INDEX
+    LIB_PUT
+    ENTRY
+    "return find(e) or judge(e, ARGV[4], ARGV[5], ARGV[6], ARGV[7]) or\n"
+    "  put(e, ARGV[1], ARGV[2], ARGV[3], ARGV[8], ARGV[9])\n";
+
+static const char READ[] =
+    LIB_BASE
+    LIB_TAGS
+    LIB_UNINDEX
+    LIB_FIND
+    LIB_GENERATIONS
+    LIB_READ
+    ENTRY
+    "local fault = find(e, ARGV[1] == '1')\n"
+    /* As MGET has it: another type is nothing. */
+    "if fault and ARGV[2] == '0' and string.find(fault.err, 'WRONGTYPE', 1, true) then return false end\n"
+    "return fault or read(e, tonumber(ARGV[2]), ARGV[3])\n";
 
 static const char DELETE[] =
-    FIND
-    CONDITIONS
-    "if refused(ARGV[1], ARGV[2]) then return {2, v or ''} end\n"
-    "if h ~= '' or v then\n"
-    "  local r = redis.pcall('UNLINK', KEYS[1])\n"
-    "  if type(r) == 'table' then return r end\n"
-    "end\n"
-    "return v and 0 or 1\n";
+    LIB_BASE
+    LIB_TAGS
+    LIB_UNINDEX
+    LIB_FIND
+    LIB_JUDGE
+    LIB_DELETE
+    ENTRY
+    "return find(e) or judge(e, ARGV[1], ARGV[2]) or delete(e)\n";
 
 static const char TOUCH[] =
-    FIND
-    CONDITIONS
-    NOW
-    "if refused(ARGV[2], ARGV[3]) then return {2, v or ''} end\n"
-    "if not v then return 1 end\n"
-    "local ttl = tonumber(ARGV[1])\n"
-    "local idle = ours and struct.unpack('>I8', h, 41) or 0\n"
-    "local px = ttl\n"
-    "if idle > 0 and (ttl == 0 or idle < ttl) then px = idle end\n"
-    "local r\n"
-    "if px == 0 then\n"
-    "  r = redis.pcall('PERSIST', KEYS[1])\n"
-    "else\n"
-    "  r = redis.pcall('PEXPIRE', KEYS[1], px)\n"
-    "end\n"
-    "if type(r) == 'table' then return r end\n"
-    "if ours then\n"
-    "  redis.call('SETRANGE', KEYS[1], 32, struct.pack('>I8', ttl > 0 and now() + ttl or 0))\n"
-    "end\n"
-    "return {0, v, redis.call('PTTL', KEYS[1]), idle, " LENGTH "}\n";
+    LIB_BASE
+    LIB_TAGS
+    LIB_UNINDEX
+    LIB_FIND
+    LIB_JUDGE
+    LIB_OUTLIVE
+    LIB_TOUCH
+    ENTRY
+    "return find(e) or judge(e, ARGV[2], ARGV[3]) or touch(e, tonumber(ARGV[1]))\n";
 
 static const char REAP[] =
-    FIND
-    "if v or h == '' then return 0 end\n"
-    "return redis.call('UNLINK', KEYS[1])\n";
+    LIB_BASE
+    LIB_TAGS
+    LIB_UNINDEX
+    LIB_FIND
+    ENTRY
+    /* The lengths of an index: its ends go with it. */
+    "if sub(e.name, 1, #e.all) == sub(e.all, 1, -5) .. 'len:' then\n"
+    "  local g, meta = call('MGET', e.ns, e.all), call('HGET', e.name, '')\n"
+    "  if meta and g[1] and g[2] and sub(meta, 1, 16) == g[1] .. g[2] then return 0 end\n"
+    "  return call('UNLINK', e.name, names(e).ends)\n"
+    "end\n"
+    "local fault = find(e)\n"
+    "if fault then return fault end\n"
+    "if not e.there or e.v or e.ours then return 0 end\n"
+    "return drop(e) or 1\n";
+
+/* First all are judged, each in view of what those before it would leave (its version, fence and lease), then all
+ * are done. Redis refuses for want of memory only before the first write, and what is of another type was found
+ * when judging: so what fails here fails as a whole. */
+static const char ATOMIC[] =
+    LIB_BASE
+    LIB_TAGS
+    LIB_UNINDEX
+    LIB_FIND
+    LIB_JUDGE
+    LIB_OUTLIVE
+    LIB_GENERATIONS
+    LIB_INDEX
+    LIB_PUT
+    LIB_READ
+    LIB_TOUCH
+    LIB_DELETE
+    "local width = {G = 4, P = 10, D = 3, T = 4, X = 1}\n"
+    "local function look(e)\n"
+    "  local fault = find(e)\n"
+    "  if not fault then e.left = {v = e.v, fence = e.fence, lease = e.lease} end\n"
+    "  return fault\n"
+    "end\n"
+    "local function foresee(kind, left, at)\n"
+    "  if kind == 'P' then\n"
+    "    local fence = sub(ARGV[at + 1], 49, 56)\n"
+    "    if below(left.fence, fence) then left.fence = fence end\n"
+    "    left.v, left.lease = sub(ARGV[at + 1], 9, 16), NONE\n"
+    "  elseif kind == 'D' then\n"
+    "    left.v, left.fence, left.lease = nil, NONE, NONE\n"
+    "  elseif kind == 'T' and left.v then\n"
+    "    left.lease = NONE\n"
+    "  elseif kind == 'G' and ARGV[at + 2] ~= '0' and not left.v and left.lease == NONE then\n"
+    "    left.lease = ARGV[at + 3]\n"
+    "  end\n"
+    "end\n"
+    "local function judge_one(kind, left, at)\n"
+    "  if kind == 'X' then return {5, ''} end\n"
+    "  if kind == 'P' then return judge(left, ARGV[at + 4], ARGV[at + 5], ARGV[at + 6], ARGV[at + 7]) end\n"
+    "  if kind == 'D' then return judge(left, ARGV[at + 1], ARGV[at + 2]) end\n"
+    "  if kind == 'T' then return judge(left, ARGV[at + 2], ARGV[at + 3]) end\n"
+    "end\n"
+    "local function carry_out(e, kind, at)\n"
+    "  if kind == 'P' then\n"
+    "    return put(e, ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 8], ARGV[at + 9])\n"
+    "  end\n"
+    "  if kind == 'D' then return delete(e) end\n"
+    "  if kind == 'T' then return touch(e, tonumber(ARGV[at + 1])) end\n"
+    "  return read(e, tonumber(ARGV[at + 2]), ARGV[at + 3])\n"
+    "end\n"
+    "local places, generations, list, bounded, at = {}, {}, {}, false, 1\n"
+    "for i = 1, (#KEYS - 1) / 2 do\n"
+    "  local name, ns, kind = KEYS[2 * i], KEYS[2 * i + 1], ARGV[at]\n"
+    "  local e = places[name]\n"
+    "  if not e then\n"
+    "    generations[ns] = generations[ns] or call('MGET', ns, KEYS[1])\n"
+    "    e = {name = name, ns = ns, all = KEYS[1], g = generations[ns]}\n"
+    "    places[name] = e\n"
+    "    local fault = look(e)\n"
+    "    if fault then return {-1, i - 1, fault} end\n"
+    "  end\n"
+    "  local refused = judge_one(kind, e.left, at)\n"
+    "  if refused then return {-1, i - 1, refused} end\n"
+    "  foresee(kind, e.left, at)\n"
+    "  list[i] = {e, kind, at}\n"
+    "  bounded = bounded or (kind == 'P' and ARGV[at + 8] ~= '')\n"
+    "  at = at + width[kind]\n"
+    "end\n"
+    "local results, all = {}, nil\n"
+    "for i = 1, #list do\n"
+    "  local e, kind, from = unpack(list[i])\n"
+    /* What was found is still so, unless an operation of this step came upon it, or may have evicted it. */
+    "  if e.changed or bounded or kind == 'G' then find(e, kind == 'G' and ARGV[from + 1] == '1') end\n"
+    "  e.changed = true\n"
+    /* Another namespace's write may have made it. */
+    "  e.g[2] = e.g[2] or all\n"
+    "  local r = carry_out(e, kind, from)\n"
+    "  all = all or e.g[2]\n"
+    "  if type(r) == 'table' and r.err then return {-1, i - 1, r} end\n"
+    "  results[i] = r\n"
+    "end\n"
+    "return results\n";
 
 const char *redis_script_text(enum redis_script script)
 {
-    switch (script) {
-    case SCRIPT_PUT:
-        return PUT;
-    case SCRIPT_PUT_IF:
-        return PUT_IF;
-    case SCRIPT_READ:
-        return READ;
-    case SCRIPT_DELETE:
-        return DELETE;
-    case SCRIPT_REAP:
-        return REAP;
-    case SCRIPT_TOUCH:
-    default:
-        return TOUCH;
-    }
+    static const char *const texts[SCRIPTS] = {
+        [SCRIPT_PUT] = PUT,
+        [SCRIPT_PUT_IF] = PUT_IF,
+        [SCRIPT_READ] = READ,
+        [SCRIPT_DELETE] = DELETE,
+        [SCRIPT_TOUCH] = TOUCH,
+        [SCRIPT_REAP] = REAP,
+        [SCRIPT_ATOMIC] = ATOMIC,
+    };
+
+    if (script == SCRIPT_LIST)
+        return redis_list_script_text();
+    return texts[script] ? texts[script] : redis_primitive_script_text(script);
 }

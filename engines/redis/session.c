@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "engines/redis/list.h"
 #include "engines/redis/topology.h"
 #include "service/base/clock.h"
 
@@ -160,19 +161,28 @@ static enum engine_progress finish_now(struct engine_op *op, enum engine_status 
     return ENGINE_DONE;
 }
 
-static enum engine_progress submit(struct engine_session *base, struct engine_op *op)
+bool redis_session_scripts(struct redis_session *session, unsigned bucket, const struct engine_op *op)
+{
+    return op->without_value || op->lease_ms > 0 || redis_session_guess(session, bucket, op->ns)->scripted;
+}
+
+enum engine_progress redis_session_submit(struct engine_session *base, struct engine_op *op)
 {
     struct redis_session *session = of(base);
     struct redis_task *task;
     const char *detail = NULL;
     enum engine_status status;
 
-    if (op->verb == ENGINE_PUT && op->value->len > base->engine->max_value_bytes) {
-        op->limit = base->engine->max_value_bytes;
+    if (op->verb == ENGINE_PUT && op->value->len > redis_command_most_bytes(session, op)) {
+        op->limit = redis_command_most_bytes(session, op);
         return finish_now(op, ENGINE_TOO_LARGE, NULL);
     }
     if (op->verb == ENGINE_FLUSH && session->config->keys.clustered)
         return redis_flush_start(session, op);
+    if (op->verb == ENGINE_LIST || op->verb == ENGINE_NAMESPACES)
+        return redis_list_start(session, op);
+    if (op->verb == ENGINE_PUT)
+        redis_namespaces_note(session, op->ns);
     task = redis_task_create(session);
     if (!task)
         return finish_now(op, ENGINE_BUSY, "out of memory");
@@ -182,7 +192,7 @@ static enum engine_progress submit(struct engine_session *base, struct engine_op
     if (op->verb == ENGINE_PUT)
         task->version = redis_session_random(session);
     if (op->verb == ENGINE_GET)
-        task->scripted = op->without_value || redis_session_guess(session, task->bucket, op->ns)->slides;
+        task->scripted = redis_session_scripts(session, task->bucket, op);
     op->engine_private = task;
     status = redis_task_start(task, &detail);
     if (status == ENGINE_STATUSES)
@@ -197,6 +207,10 @@ static enum engine_status cancel(struct engine_session *base, struct engine_op *
 
     if (op->verb == ENGINE_FLUSH && session->config->keys.clustered)
         return redis_flush_cancel(op);
+    if (op->verb == ENGINE_LIST || op->verb == ENGINE_NAMESPACES)
+        return redis_list_cancel(op);
+    if (((struct redis_task *)op->engine_private)->gather)
+        return redis_gather_cancel(op->engine_private, op);
     return redis_task_cancel(op->engine_private);
 }
 
@@ -223,7 +237,8 @@ static const struct engine_table table = {
     .name = "redis",
     .attach = attach,
     .detach = detach,
-    .submit = submit,
+    .submit = redis_session_submit,
+    .submit_batch = redis_gather_submit,
     .cancel = cancel,
     .ready = ready,
     .close = close_engine,
@@ -245,9 +260,13 @@ struct engine *redis_open(const struct redis_options *options, char **error)
     engine->base.table = &table;
     engine->base.name = "redis";
     engine->base.capabilities = ENGINE_CAN_STORE | ENGINE_CAN_CONDITIONS | ENGINE_CAN_SLIDE | ENGINE_CAN_FLUSH |
-                                ENGINE_IS_SHARED | ENGINE_IS_PERSISTENT;
+                                ENGINE_IS_SHARED | ENGINE_IS_PERSISTENT | ENGINE_CAN_LIST | ENGINE_CAN_COUNT |
+                                ENGINE_CAN_LIMIT | ENGINE_CAN_LOCK;
     /* Redis' limit of a string, proto-max-bulk-len */
     engine->base.max_value_bytes = 512u * 1024 * 1024 - RECORD_HEAD_MAX;
+    engine->base.capabilities |= ENGINE_CAN_TAG | ENGINE_CAN_LEASE | ENGINE_CAN_FENCE;
+    if (!config->keys.clustered)
+        engine->base.capabilities |= ENGINE_CAN_ATOMIC | ENGINE_CAN_QUOTA;
     engine->config = config;
     redis_breakers_init(&engine->breakers);
     atomic_init(&engine->reason, "redis is not connected yet");

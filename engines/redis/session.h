@@ -5,6 +5,8 @@
  *   task.c      one operation on its way: route, wait, send, retry, finish
  *   command.c   what an operation says to the server
  *   answer.c    what the server's reply means
+ *   atomic.c    several operations as one step
+ *   gather.c    several reads as one command
  *   flush.c     a flush of a cluster
  *   sweep.c     removes what a flush left behind
  *   confirm.c   writes that wait for replicas
@@ -25,6 +27,7 @@
 #include "engines/redis/breaker.h"
 #include "engines/redis/config.h"
 #include "engines/redis/link.h"
+#include "engines/redis/namespaces.h"
 #include "engines/redis/record.h"
 
 enum {
@@ -46,6 +49,7 @@ struct redis_engine {
 struct redis_session;
 struct redis_flush;
 struct redis_confirm;
+struct redis_gather;
 
 /* One server as one session sees it. */
 struct redis_node {
@@ -66,6 +70,7 @@ struct redis_task {
     struct redis_session *session;
     struct engine_op *op;      /* NULL: cancelled */
     struct redis_flush *flush; /* it is a part of this one */
+    struct redis_gather *gather; /* it reads for several operations; `op` is one of them */
     struct redis_node *node;  /* where it was sent, or must be (redirected) */
     struct redis_link *link;
     struct redis_task *next, *prev; /* waiting, confirming or free */
@@ -96,7 +101,7 @@ struct redis_task_list {
  * of the header inside the script, never correctness. */
 struct redis_guess {
     uint32_t hash;
-    bool slides; /* the last read there found a sliding entry */
+    bool scripted; /* the last read there needed the READ script: sliding, tags */
     unsigned char generations[RECORD_GENERATIONS_BYTES];
 };
 
@@ -132,9 +137,14 @@ struct redis_session {
     uint64_t random;
     struct redis_sweep sweep;
     struct redis_guess guesses[SESSION_GUESSES];
+    struct redis_namespaces namespaces;
 };
 
 uint64_t redis_session_random(struct redis_session *session);
+/* Starts one operation, as submit of an engine's table. */
+enum engine_progress redis_session_submit(struct engine_session *base, struct engine_op *op);
+/* Whether a GET is to go to the READ script at once. */
+bool redis_session_scripts(struct redis_session *session, unsigned bucket, const struct engine_op *op);
 struct redis_guess *redis_session_guess(struct redis_session *session, unsigned bucket, struct bytes ns);
 
 /* ---- node.c ---- */
@@ -185,6 +195,43 @@ void redis_tasks_rouse(struct redis_session *session);
 /* Writes the task's command to `link`. False: a name beyond the limits. */
 bool redis_command_send(struct redis_task *task, struct redis_link *link) MUST_CHECK;
 
+/* Begins a script's call, by its digest or with its text as the task needs;
+ * `keys` and then `arguments` bulks must follow. */
+void redis_command_script(struct redis_task *task, struct outbox *outbox, enum redis_script script, size_t keys,
+                          size_t arguments);
+
+/* Parts of it that an atomic step is made of, too. The record of a PUT, its
+ * time to live and its generations: three arguments. `version` is the new one. */
+void redis_command_record(struct redis_task *task, struct engine_op *op, uint64_t version, struct outbox *outbox);
+/* Two arguments. */
+void redis_command_conditions(struct outbox *outbox, const struct engine_condition *condition);
+/* What a PUT asks for besides: four arguments. */
+void redis_command_extras(const struct redis_task *task, const struct engine_op *op, struct outbox *outbox);
+/* Three arguments of READ. */
+void redis_command_read(const struct engine_op *op, struct outbox *outbox);
+
+/* The most that the value of a PUT may have, by the engine and by its namespace. */
+size_t redis_command_most_bytes(const struct redis_session *session, const struct engine_op *op);
+
+/* ---- atomic.c ---- */
+
+/* As redis_command_send() and a decoder, for ENGINE_ATOMIC. */
+bool redis_atomic_send(struct redis_task *task, struct redis_link *link) MUST_CHECK;
+unsigned redis_atomic_take(struct redis_task *task, struct redisReply *reply);
+
+/* ---- gather.c ---- */
+
+/* As submit_batch of an engine's table. */
+void redis_gather_submit(struct engine_session *base, struct engine_op *const *ops, size_t count,
+                         enum engine_progress *progress);
+/* The MGET of those operations that are still there. */
+bool redis_gather_send(struct redis_task *task, struct redis_link *link) MUST_CHECK;
+/* Takes the reply; the task is gone. */
+void redis_gather_take(struct redis_task *task, struct redisReply *reply);
+/* As redis_task_finish() for all of them, and redis_task_cancel() for one. */
+void redis_gather_finish(struct redis_task *task, enum engine_status status, const char *detail);
+enum engine_status redis_gather_cancel(struct redis_task *task, struct engine_op *op);
+
 /* ---- flush.c ---- */
 
 /* A flush of all buckets of a cluster, as submit and cancel. */
@@ -215,6 +262,19 @@ void redis_confirm_hold(struct redis_task *task, enum engine_status answer);
 void redis_confirm_release(struct redis_task *task);
 
 /* ---- answer.c ---- */
+
+/* What a decoder returns besides an outcome: to be sent anew, or nothing that
+ * this command's answer can be. */
+enum { ANSWER_AGAIN = ENGINE_STATUSES, ANSWER_GARBLED };
+
+/* What the script of `op` (GET, PUT, DELETE, TOUCH) answered: an outcome or
+ * ANSWER_GARBLED. `version`: PUT, the new one. */
+unsigned redis_answer_decode(struct redis_task *task, struct engine_op *op, uint64_t version,
+                             struct redisReply *reply);
+
+/* What MGET found for a GET: the `index`th of `array`, which ends with both
+ * generations. Also ANSWER_AGAIN: it is for the script. */
+unsigned redis_answer_stored(struct redis_task *task, struct engine_op *op, struct redisReply *array, size_t index);
 
 /* The call function of every task. */
 void redis_answer_take(struct redis_call *call, enum call_end end, struct redisReply *reply);

@@ -53,8 +53,8 @@ static void on_reaped(struct redis_call *call, enum call_end end, struct redisRe
     free(reap);
 }
 
-/* The namespace of an entry's name, and what stands before it ("prefix" or
- * "prefix:{tag}"). False for a generation or anything else. */
+/* The namespace of an entry's or an index' name, and what stands before it
+ * ("prefix" or "prefix:{tag}"). False for a generation or anything else. */
 static bool take_apart(const struct redis_keys *keys, struct bytes name, struct bytes *head, struct bytes *ns)
 {
     struct bytes rest;
@@ -70,6 +70,11 @@ static bool take_apart(const struct redis_keys *keys, struct bytes name, struct 
     }
     if (!bytes_starts_with(rest, BYTES(":")))
         return false;
+    if (bytes_starts_with(rest, BYTES("::len:"))) {
+        *head = bytes_of(name.ptr, (size_t)(rest.ptr - name.ptr));
+        *ns = bytes_of(rest.ptr + 6, rest.len - 6);
+        return ns->len > 0 && ns->len <= 64;
+    }
     *head = bytes_of(name.ptr, (size_t)(rest.ptr - name.ptr));
     rest = bytes_of(rest.ptr + 1, rest.len - 1);
     *ns = bytes_cut(&rest, ':');

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "engines/redis/list_errand.h"
 #include "engines/redis/session.h"
 #include "engines/redis/topology.h"
 
@@ -132,6 +133,10 @@ void redis_task_finish(struct redis_task *task, enum engine_status status, const
     struct redis_flush *flush = task->flush;
     struct engine_op *op = task->op;
 
+    if (task->gather) {
+        redis_gather_finish(task, status, detail);
+        return;
+    }
     redis_task_free(task);
     if (!op)
         return;
@@ -139,9 +144,13 @@ void redis_task_finish(struct redis_task *task, enum engine_status status, const
         redis_flush_part_done(flush, session, op, status, detail);
         return;
     }
+    if (op->verb == ENGINE_LIST || op->verb == ENGINE_NAMESPACES) {
+        redis_errand_end(op, status, detail);
+        return;
+    }
     op->status = status;
     op->detail = detail;
-    if (op->verb == ENGINE_FLUSH && status == ENGINE_OK)
+    if (op->verb == ENGINE_FLUSH && op->tag.len == 0 && status == ENGINE_OK)
         redis_sweep_start(session, op->ns);
     engine_complete(&session->base, op);
 }

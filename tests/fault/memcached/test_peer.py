@@ -226,7 +226,7 @@ def test_an_item_that_somebody_else_wrote_is_a_miss_and_is_replaced(start, peer,
     assert api.put("k", b"v").status == 201
     name = b"cubby:e:n:k"
     good = peer.items[name][0]
-    for foreign in (b"", b"foreign", b"\x9dCm\x01", good[:-1], good + b"x", b"\x9dCm\x02" + good[4:], bytes(len(good))):
+    for foreign in (b"", b"foreign", b"\x9dCm\x02", good[:-1], good + b"x", b"\x9dCm\x01" + good[4:], bytes(len(good))):
         peer.items[name] = (foreign, peer.items[name][1])
         assert api.get("k").status == 404, foreign
         assert api.delete("k").status == 204

@@ -8,7 +8,7 @@ from support.redis_servers import ClusterSet, RedisServer
 from support.service import run_once
 
 COMMANDS = ["MGET", "GET", "SET", "GETRANGE", "SETRANGE", "STRLEN", "EXISTS", "UNLINK", "DEL", "PTTL", "PEXPIRE", "PERSIST",
-            "TIME", "EVAL", "EVALSHA", "SCRIPT|LOAD", "SCAN", "CLIENT|SETNAME"]
+            "TIME", "EVAL", "EVALSHA", "SCRIPT|LOAD", "SCAN", "INFO", "INCRBY", "ZADD", "ZRANGE", "CLIENT|SETNAME"]
 
 
 def use(service):
@@ -23,6 +23,14 @@ def use(service):
         assert connection.request("GET", "/raw/n/s").status == 200
         assert connection.request("GET", "/raw/n/s").status == 200
         assert connection.request("DELETE", "/cache/n/k").status == 200
+        assert connection.request("PUT", "/raw/n/t?tags=a,b&ttl=60&stale=60", (), b"v").status == 201
+        assert connection.request("GET", "/raw/n/t").status == 200
+        assert connection.request("POST", "/flush?namespace=n&tag=b", (), b"").status == 200
+        assert connection.request("GET", "/raw/n/t?lease=10s").status == 404
+        assert connection.request("PUT", "/raw/n/t", [("Fence-Token", "7")], b"v").status == 201
+        assert connection.request("GET", "/cache/n").status == 200
+        assert connection.request("GET", "/namespaces").status == 200
+        assert connection.request("POST", "/counters/n/c", (), b"").status == 200
         assert connection.request("POST", "/flush", (), b"").status == 200
         assert connection.request("GET", "/raw/n/s").status == 404
 
