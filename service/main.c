@@ -10,6 +10,7 @@
 #include "service/config/cpus.h"
 #include "service/config/settings.h"
 #include "service/http/server.h"
+#include "service/probe.h"
 #include "service/service.h"
 
 static void log_joined(enum log_level level, const char *message, const struct settings_texts *texts)
@@ -94,6 +95,8 @@ int main(int argc, char **argv)
         cli_write_version(stdout);
         printf("microhttpd %s\n", http_library_version());
         return EXIT_SUCCESS;
+    case CLI_PROBE:
+        return probe_run(cli_probe_target(argc, argv), environ, stderr);
     case CLI_WRONG:
         break;
     }

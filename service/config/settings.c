@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "service/config/environment.h"
+#include "service/config/policies.h"
 #include "service/config/settings_private.h"
 #include "service/config/text_file.h"
 
@@ -27,6 +28,8 @@ static void destroy(struct settings *settings)
         wipe(private->settled[id]);
         free(private->paths[id]);
     }
+    if (private)
+        policies_destroy(private->policies);
     free(private);
     free(settings);
 }
@@ -188,12 +191,19 @@ static void read_option(struct settings *settings, enum option_id id, struct set
         (void)read_text(settings, id, default_text, report);
 }
 
+static void read_policies(struct settings *settings, struct settings_report *report)
+{
+    if (settings->cache_namespaces_file)
+        settings->policies = settings->private->policies = policies_read(settings->cache_namespaces_file, report);
+}
+
 /* All fields, and what follows from them. The settings, or NULL on a fault. */
 static const struct settings *finish(struct settings *settings, struct settings_report *report)
 {
     for (int id = 0; id < OPTION_COUNT; id++)
         read_option(settings, (enum option_id)id, report);
     settings_settle(settings, report);
+    read_policies(settings, report);
     if (!settings_report_has_faults(report))
         return settings;
     destroy(settings);

@@ -30,6 +30,7 @@ enum settings_dead_server { MEMCACHED_DEAD_SERVER_FAIL, MEMCACHED_DEAD_SERVER_MI
  * access_log_mode (service/base/access_log.h). */
 
 struct settings_private;
+struct policies; /* service/config/policies.h */
 
 /* One field a row. Text that was not set is NULL, never "". What the
  * environment leaves open is settled when the settings are made: cache_engine
@@ -53,6 +54,7 @@ struct settings {
 #define OPTION(type, field, name, def, min, max, unit, flags, help) SETTINGS_TYPE_##type field;
 #include "service/config/options.def"
 #undef OPTION
+    const struct policies *policies;  /* from cache_namespaces_file; NULL without one */
     struct settings_private *private; /* texts, their sources, the count */
 };
 
@@ -63,7 +65,7 @@ struct settings {
 const struct settings *settings_load(char *const *environment, struct settings_report *report) MUST_CHECK;
 
 /* The same settings with the reloadable ones among those that came from files
- * read again. NULL on a fault: keep `old`. */
+ * read again, and the policies of namespaces. NULL on a fault: keep `old`. */
 const struct settings *settings_reload(const struct settings *old, struct settings_report *report) MUST_CHECK;
 
 const struct settings *settings_ref(const struct settings *settings);

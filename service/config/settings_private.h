@@ -10,6 +10,7 @@ struct settings_private {
     char *texts[OPTION_COUNT];   /* as given; NULL: the default holds */
     char *paths[OPTION_COUNT];   /* the file that a text came from, or NULL */
     char *settled[OPTION_COUNT]; /* what a text field holds instead of its text */
+    struct policies *policies;
 };
 
 /* A setting whose file could not be read counts as given. */

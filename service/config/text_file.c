@@ -35,16 +35,16 @@ static size_t without_newline(const char *text, size_t len)
 }
 
 /* The text of the open file, or NULL with *why. */
-static char *read_text(int fd, const char **why)
+static char *read_text(int fd, size_t max, const char **why)
 {
-    char *text = malloc(TEXT_FILE_MAX + 1);
-    ssize_t n = text ? read_some(fd, text, TEXT_FILE_MAX + 1) : -1;
+    char *text = malloc(max + 1);
+    ssize_t n = text ? read_some(fd, text, max + 1) : -1;
     size_t len = n > 0 ? without_newline(text, (size_t)n) : 0;
 
     if (n < 0)
         *why = strerror(errno);
-    else if (n > TEXT_FILE_MAX)
-        *why = "larger than 65536 bytes";
+    else if ((size_t)n > max)
+        *why = max == TEXT_FILE_MAX ? "larger than 65536 bytes" : "larger than 1 MiB";
     else if (len == 0)
         *why = "empty";
     else if (memchr(text, '\0', len))
@@ -59,7 +59,38 @@ static char *read_text(int fd, const char **why)
     return NULL;
 }
 
-char *text_file_read(const char *path, const char **why)
+static void fill_stamp(struct file_stamp *stamp, const struct stat *status)
+{
+    *stamp = (struct file_stamp){
+        .device = status->st_dev,
+        .inode = status->st_ino,
+        .size = status->st_size,
+        .modified = status->st_mtim,
+        .changed = status->st_ctim,
+    };
+}
+
+void file_stamp_take(struct file_stamp *stamp, const char *path)
+{
+    struct stat status;
+
+    *stamp = (struct file_stamp){ .inode = 0 };
+    if (stat(path, &status) == 0)
+        fill_stamp(stamp, &status);
+}
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b)
+{
+    return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+           same_time(a->modified, b->modified) && same_time(a->changed, b->changed);
+}
+
+char *text_file_read_most(const char *path, size_t max, struct file_stamp *stamp, const char **why)
 {
     /* Without waiting, should it be a pipe. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -75,7 +106,14 @@ char *text_file_read(const char *path, const char **why)
     else if (!S_ISREG(status.st_mode))
         *why = "not a regular file";
     else
-        text = read_text(fd, why);
+        text = read_text(fd, max, why);
+    if (text && stamp)
+        fill_stamp(stamp, &status);
     close(fd);
     return text;
+}
+
+char *text_file_read(const char *path, const char **why)
+{
+    return text_file_read_most(path, TEXT_FILE_MAX, NULL, why);
 }

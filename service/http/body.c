@@ -34,6 +34,17 @@ bool http_body_charge(struct http_exchange *ex, size_t bytes)
     return true;
 }
 
+bool http_hold_bytes(struct http_exchange *ex, size_t bytes)
+{
+    return http_body_charge(ex, bytes);
+}
+
+void http_release_bytes(struct http_exchange *ex, size_t bytes)
+{
+    atomic_fetch_sub_explicit(&ex->thread->server->buffered_bytes, bytes, memory_order_relaxed);
+    ex->body_charged -= bytes;
+}
+
 static size_t first_capacity(const struct http_exchange *ex, size_t need)
 {
     size_t capacity = BODY_CHUNKED_CAPACITY;

@@ -17,6 +17,9 @@
 #define LINGER_NS (2 * NS_PER_SECOND)
 #define LINGER_BYTES ((size_t)64 * 1024 * 1024)
 
+/* linux/tcp.h has no names for the states (RFC 9293 section 3.3.2). */
+#define TCP_STATE_ESTABLISHED 1
+
 struct http_linger {
     struct http_linger *next;
     struct loop_io *io;
@@ -293,10 +296,24 @@ static void time_out(struct http_connection *connection)
     bool silent = !connection->exchange && bytes_received(connection->fd) == 0;
 
     http_connection_set_state(connection, HTTP_CONNECTION_BUSY, 0);
+    if (connection->exchange && http_intake_is_open(connection->exchange)) {
+        connection->exchange->intake->refuse(connection->exchange, 408, "the body did not go on within HTTP_REQUEST_TIMEOUT_MS");
+        return;
+    }
     if (!silent)
         http_connection_refuse(connection, 408, "the request was not complete within HTTP_REQUEST_TIMEOUT_MS");
     /* MHD finds the end of input and closes. */
     shutdown(connection->fd, SHUT_RDWR);
+}
+
+bool http_peer_gone(struct http_exchange *ex)
+{
+    struct tcp_info info = { 0 };
+    socklen_t length = sizeof info;
+
+    /* The state of TCP, as data that came before the end hides it from recv(). */
+    return getsockopt(ex->connection->fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 &&
+           info.tcpi_state != TCP_STATE_ESTABLISHED;
 }
 
 /* MHD does not see an end of input that came together with data. */
@@ -340,6 +357,17 @@ void http_connections_sweep(struct http_thread *thread, uint64_t now_ns)
         look_at_idle(thread->idle_head, now_ns);
     if (thread->closing)
         http_connections_close_idle(thread);
+}
+
+void http_connections_end_intakes(struct http_thread *thread)
+{
+    struct http_connection *next;
+
+    for (struct http_connection *at = thread->receiving_head; at; at = next) {
+        next = at->next;
+        if (at->exchange && http_intake_is_open(at->exchange))
+            at->exchange->intake->refuse(at->exchange, 503, "shutting down");
+    }
 }
 
 void http_connections_close_idle(struct http_thread *thread)

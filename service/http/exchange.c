@@ -206,6 +206,7 @@ static enum MHD_Result step_headers(struct http_exchange *ex, const char *method
         return MHD_NO;
     }
     verdict = http_audit(ex, method, version);
+    ex->http_1_0 = strcmp(version, "HTTP/1.0") == 0;
     choose_id(ex);
     if (verdict.status != 0) {
         refuse(ex, verdict.status, verdict.detail);
@@ -235,6 +236,8 @@ static enum MHD_Result step_body(struct http_exchange *ex, const char *upload, s
 {
     struct http_verdict verdict = { 0, NULL };
 
+    if (ex->intake)
+        return http_intake_step(ex, upload, upload_len);
     if (http_body_add(ex, bytes_of(upload, *upload_len), &verdict)) {
         *upload_len = 0;
         return MHD_YES;
@@ -282,6 +285,8 @@ static enum MHD_Result step_waiting(struct http_exchange *ex)
 
 static enum MHD_Result step_complete(struct http_exchange *ex)
 {
+    if (ex->passed)
+        return MHD_NO;
     ex->phase = HTTP_PHASE_COMPLETED;
     http_connection_set_state(ex->connection, HTTP_CONNECTION_BUSY, 0);
     if (!ex->response) {
@@ -316,6 +321,7 @@ enum MHD_Result http_exchange_step(void *thread, struct MHD_Connection *mhd, con
         return *upload_len > 0 ? step_body(ex, upload, upload_len) : step_complete(ex);
     case HTTP_PHASE_COMPLETED: /* resumed */
         return http_reply_queue(ex);
+    case HTTP_PHASE_STALLED:
     case HTTP_PHASE_WAITING:
     case HTTP_PHASE_SUSPENDED:
     case HTTP_PHASE_ANSWERED:

@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "service/base/bytes.h"
 #include "service/base/loop.h"
@@ -92,6 +93,11 @@ void *http_state(struct http_exchange *ex);
 /* What app->thread_start returned for this exchange's thread. */
 void *http_thread(struct http_exchange *ex);
 
+/* Whether the client has closed its side or the connection was reset, for what
+ * waits long before it answers: a suspended connection does not tell. A client
+ * that only shut its sending side down counts as gone, too. */
+bool http_peer_gone(struct http_exchange *ex);
+
 /* In begin: takes one of the places for requests in flight, until the exchange
  * ends. False: all are taken. What must be answered in any case does without. */
 bool http_admit(struct http_exchange *ex) MUST_CHECK;
@@ -101,6 +107,41 @@ bool http_admit(struct http_exchange *ex) MUST_CHECK;
  * its length is known. Without this call a body of up
  * to 64 KiB is read and dropped. */
 void http_accept_body(struct http_exchange *ex, size_t max, struct bytes content_type);
+
+/* ---- A body in pieces ----
+ *
+ * For bodies of any length in bounded memory. While its pieces come, the
+ * request has HTTP_REQUEST_TIMEOUT_MS for each HTTP_INTAKE_STEP_BYTES and no
+ * deadline in total; while the app holds it up, none. */
+#define HTTP_INTAKE_STEP_BYTES ((size_t)1024)
+/* No piece is longer. */
+#define HTTP_PIECE_MAX ((size_t)8 * 1024)
+
+struct http_intake {
+    /* Takes the whole piece, which is borrowed during the call. False: nothing
+     * of it, not now; the client is held up, and the piece comes again after
+     * http_intake_resume(). */
+    bool (*take)(struct http_exchange *ex, struct bytes piece);
+    /* As http_app.refuse, in the middle of the body: 408, no progress; 503,
+     * shutting down. */
+    void (*refuse)(struct http_exchange *ex, unsigned status, const char *detail);
+};
+
+/* In begin, instead of http_accept_body(). app->complete is called after the
+ * last piece. Before that the app may give its answer by http_send_copy() and
+ * by nothing else: it goes out at once, what the client still sends is dropped,
+ * and the connection closed. */
+void http_accept_pieces(struct http_exchange *ex, const struct http_intake *intake);
+
+/* After `take` said false, and not from inside it. At other times it does
+ * nothing. */
+void http_intake_resume(struct http_exchange *ex);
+
+/* Counts memory of the app's for this exchange among the request bodies, until
+ * the exchange ends. False: more than HTTP_MAX_BUFFERED_BYTES. */
+bool http_hold_bytes(struct http_exchange *ex, size_t bytes) MUST_CHECK;
+/* Before that: `bytes` of them are free again. */
+void http_release_bytes(struct http_exchange *ex, size_t bytes);
 
 /* In complete: the accepted body, never NULL after http_accept_body (an empty
  * body is an empty value). Borrowed. */
@@ -140,6 +181,20 @@ void http_send_value(struct http_exchange *ex, unsigned status, struct value *va
  * not; takes over one reference. */
 void http_send_enveloped(struct http_exchange *ex, unsigned status, struct bytes head, struct value *value,
                          struct bytes tail);
+
+/* An answer of unknown length (chunked; to HTTP/1.0, ended by the close), made
+ * while the client takes it. `fill` is called whenever there is room: it writes
+ * at most `max` bytes, at least 1 of them, and returns how many; or 0: nothing
+ * now, http_flow_resume() will say when to ask again; or HTTP_FLOW_END; or
+ * HTTP_FLOW_BROKEN: the connection is cut so that the client cannot take what
+ * it has for the whole. Not called again after those two. */
+#define HTTP_FLOW_END ((ssize_t)-1)
+#define HTTP_FLOW_BROKEN ((ssize_t)-2)
+typedef ssize_t http_fill_fn(struct http_exchange *ex, char *out, size_t max);
+void http_send_flow(struct http_exchange *ex, unsigned status, http_fill_fn *fill);
+
+/* Not from inside `fill`. While `fill` is not waiting it does nothing. */
+void http_flow_resume(struct http_exchange *ex);
 
 /* For the access log: the route's name (a literal) and namespace (borrowed
  * until app->end). */

@@ -7,7 +7,9 @@
  *   fields.c      the grammar of fields
  *   audit.c       what a request must be before anything looks at it
  *   body.c        gathering a request body into a value
+ *   intake.c      giving a request body to the app piece by piece
  *   reply.c       building the response
+ *   flow.c        a response that is made while it is sent
  *
  * Everything but struct http_server and its atomics belongs to one thread. */
 #pragma once
@@ -122,6 +124,8 @@ struct http_connection *http_connection_of(struct MHD_Connection *mhd);
 void http_connection_set_state(struct http_connection *connection, enum http_connection_state state, uint64_t due_ns);
 /* Closes what has been receiving for too long (408) and looks at idle ones. */
 void http_connections_sweep(struct http_thread *thread, uint64_t now_ns);
+/* Drain: answers what still sends a body in pieces. */
+void http_connections_end_intakes(struct http_thread *thread);
 /* Drain: ends connections that are between requests. */
 void http_connections_close_idle(struct http_thread *thread);
 /* Writes a whole problem answer (408, 413, 414, 431 or 503) to the socket, past MHD, which has
@@ -137,6 +141,7 @@ void http_socket_refuse(int fd, const char *detail);
 enum http_phase {
     HTTP_PHASE_STARTED,   /* the request line is there */
     HTTP_PHASE_BODY,      /* header section audited; body arriving */
+    HTTP_PHASE_STALLED,   /* the app takes no piece now; MHD has put the connection aside */
     HTTP_PHASE_COMPLETED, /* the app has the whole request */
     HTTP_PHASE_WAITING,   /* the app answers later, soon */
     HTTP_PHASE_SUSPENDED, /* the app answers later, and MHD has put the connection aside */
@@ -157,6 +162,13 @@ struct http_exchange {
     bool counted;    /* in thread->in_flight */
     bool want_body;  /* http_accept_body was called */
     bool close;      /* Connection: close after the answer */
+    bool http_1_0;
+    bool taking;      /* in intake->take */
+    bool passed;      /* answered past MHD, in the middle of its body */
+    bool flow_waits;  /* `fill` had nothing; MHD has put the connection aside */
+    const struct http_intake *intake; /* NULL: the body is not taken in pieces */
+    size_t intake_bytes;              /* since its deadline was set */
+    http_fill_fn *fill;
     uint64_t waiting_since_ns;
     const char *raw_uri; /* in MHD's buffer; cut at '?' after the first callback */
     size_t raw_uri_len;
@@ -235,7 +247,19 @@ bool http_body_add(struct http_exchange *ex, struct bytes piece, struct http_ver
 bool http_body_finish(struct http_exchange *ex) MUST_CHECK;
 void http_body_release(struct http_exchange *ex);
 
+/* ---- Intake ---- */
+
+/* MHD's handler with a piece of the body. */
+enum MHD_Result http_intake_step(struct http_exchange *ex, const char *upload, size_t *upload_len);
+/* Whether an answer given now comes in the middle of a body taken in pieces. */
+bool http_intake_is_open(const struct http_exchange *ex);
+/* Sends an answer then. */
+void http_intake_answer(struct http_exchange *ex, unsigned status, struct bytes body);
+
 /* ---- Reply ---- */
 
+/* Gives `response`, which it takes over, the fields that were added and, if the
+ * exchange waits for it, has MHD ask for it. A NULL response closes it. */
+void http_reply_prepared(struct http_exchange *ex, unsigned status, struct MHD_Response *response, size_t bytes);
 /* Hands the prepared response to MHD. */
 enum MHD_Result http_reply_queue(struct http_exchange *ex);

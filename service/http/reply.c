@@ -29,9 +29,7 @@ char *http_scratch(struct http_exchange *ex, size_t len)
     return room;
 }
 
-/* Gives `response` the prepared fields and, if the exchange waits for it, has
- * MHD ask for it. A NULL response closes it. */
-static void prepared(struct http_exchange *ex, unsigned status, struct MHD_Response *response, size_t bytes)
+void http_reply_prepared(struct http_exchange *ex, unsigned status, struct MHD_Response *response, size_t bytes)
 {
     bool whole = response && MHD_add_response_header(response, "X-Request-Id", ex->request_id) == MHD_YES;
 
@@ -55,7 +53,7 @@ static void prepared(struct http_exchange *ex, unsigned status, struct MHD_Respo
 
 void http_send_empty(struct http_exchange *ex, unsigned status)
 {
-    prepared(ex, status, MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT), 0);
+    http_reply_prepared(ex, status, MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT), 0);
 }
 
 /* MHD takes the bytes as void * and only reads them. */
@@ -66,8 +64,12 @@ static void *unconst(const void *bytes)
 
 void http_send_copy(struct http_exchange *ex, unsigned status, struct bytes body)
 {
-    prepared(ex, status, MHD_create_response_from_buffer(body.len, unconst(body.ptr), MHD_RESPMEM_MUST_COPY),
-             body.len);
+    if (http_intake_is_open(ex)) {
+        http_intake_answer(ex, status, body);
+        return;
+    }
+    http_reply_prepared(
+        ex, status, MHD_create_response_from_buffer(body.len, unconst(body.ptr), MHD_RESPMEM_MUST_COPY), body.len);
 }
 
 static ssize_t never_read(void *context, uint64_t at, char *out, size_t max)
@@ -81,13 +83,13 @@ static ssize_t never_read(void *context, uint64_t at, char *out, size_t max)
 
 void http_send_length(struct http_exchange *ex, unsigned status, size_t len)
 {
-    prepared(ex, status, MHD_create_response_from_callback(len, 1, never_read, NULL, NULL), len);
+    http_reply_prepared(ex, status, MHD_create_response_from_callback(len, 1, never_read, NULL, NULL), len);
 }
 
 void http_send_static(struct http_exchange *ex, unsigned status, struct bytes body)
 {
-    prepared(ex, status, MHD_create_response_from_buffer(body.len, unconst(body.ptr), MHD_RESPMEM_PERSISTENT),
-             body.len);
+    http_reply_prepared(
+        ex, status, MHD_create_response_from_buffer(body.len, unconst(body.ptr), MHD_RESPMEM_PERSISTENT), body.len);
 }
 
 /* ---- Memory that answers hold ----
@@ -167,7 +169,7 @@ void http_send_owned(struct http_exchange *ex, unsigned status, char *body, size
     response = MHD_create_response_from_buffer_with_free_callback_cls(len, body, held_release, held);
     if (!response)
         held_release(held);
-    prepared(ex, status, response, len);
+    http_reply_prepared(ex, status, response, len);
 }
 
 static void unref_value(void *value)
@@ -188,7 +190,7 @@ void http_send_value(struct http_exchange *ex, unsigned status, struct value *va
         held_release(held);
     else if (!response)
         value_unref(value);
-    prepared(ex, status, response, len);
+    http_reply_prepared(ex, status, response, len);
 }
 
 /* MHD sends a gathered body in a system call of its own after the header, and
@@ -212,7 +214,7 @@ static void send_joined(struct http_exchange *ex, unsigned status, struct bytes 
             free(text);
     }
     value_unref(value);
-    prepared(ex, status, response, len);
+    http_reply_prepared(ex, status, response, len);
 }
 
 void http_send_enveloped(struct http_exchange *ex, unsigned status, struct bytes head, struct value *value,
@@ -240,7 +242,7 @@ void http_send_enveloped(struct http_exchange *ex, unsigned status, struct bytes
     len = head.len + value->len + tail.len;
     if (!response)
         held_release(held);
-    prepared(ex, status, response, len);
+    http_reply_prepared(ex, status, response, len);
 }
 
 enum MHD_Result http_reply_queue(struct http_exchange *ex)

@@ -244,6 +244,7 @@ unsigned http_thread_release(struct http_thread *thread)
     if (thread->app_thread) {
         thread->abandoned = true;
         app->thread_abandon(thread->app_thread);
+        http_connections_end_intakes(thread);
         /* What waited is answered now, in one run, and sent in the next; MHD
          * panics if a connection were still suspended. */
         for (int runs = 0; runs < RUNS_PER_TURN; runs++)

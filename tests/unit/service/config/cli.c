@@ -38,6 +38,20 @@ Test(cli, words_choose_what_is_done)
     cr_expect_str_eq(said, "");
 }
 
+Test(cli, a_probe_may_have_a_target)
+{
+    cr_expect_eq(parse(ARGUMENTS("cubby", "--probe")), CLI_PROBE);
+    cr_expect_eq(parse(ARGUMENTS("cubby", "--probe", "/healthz")), CLI_PROBE);
+    cr_expect_eq(parse(ARGUMENTS("cubby", "--probe", "--help")), CLI_HELP);
+    cr_expect_eq(parse(ARGUMENTS("cubby", "--check", "--probe", "/healthz")), CLI_PROBE);
+    cr_expect_eq(parse(ARGUMENTS("cubby", "--probe", "/healthz", "/readyz")), CLI_WRONG);
+    cr_expect_eq(parse(ARGUMENTS("cubby", "/healthz", "--probe")), CLI_WRONG);
+    cr_expect_str_eq(cli_probe_target(3, ARGUMENTS("cubby", "--probe", "/healthz")), "/healthz");
+    cr_expect_null(cli_probe_target(2, ARGUMENTS("cubby", "--probe")));
+    cr_expect_null(cli_probe_target(3, ARGUMENTS("cubby", "--probe", "--check")));
+    cr_expect_null(cli_probe_target(1, ARGUMENTS("cubby")));
+}
+
 Test(cli, an_unknown_word_is_named)
 {
     cr_expect_eq(parse(ARGUMENTS("cubby", "--help", "--frobnicate")), CLI_WRONG);
