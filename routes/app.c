@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 
+#include "routes/lock_wait.h"
 #include "routes/outcome.h"
+#include "routes/pause.h"
 #include "routes/problem.h"
 #include "routes/route.h"
 #include "service/base/clock.h"
@@ -49,6 +51,8 @@ static void thread_abandon(void *context)
 
     engine_detach(thread->session);
     thread->session = NULL;
+    lock_wait_abandon(thread);
+    pause_abandon(thread);
 }
 
 static void thread_stop(void *context)

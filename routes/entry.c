@@ -1,10 +1,12 @@
 #include <stdio.h>
 
 #include "routes/body.h"
+#include "routes/entry_lease.h"
 #include "routes/entry_request.h"
 #include "routes/json_text.h"
 #include "routes/media_type.h"
 #include "routes/outcome.h"
+#include "routes/policy.h"
 #include "routes/problem.h"
 #include "routes/route.h"
 #include "routes/value_form.h"
@@ -43,6 +45,14 @@ static unsigned judge_condition(struct http_exchange *ex)
     return engine_condition_holds(&state->condition, state->op.entry.version) ? 200 : 304;
 }
 
+/* RFC 9211. */
+static const char *cache_status(const struct engine_op *op)
+{
+    if (op->status != ENGINE_OK)
+        return "cubby; fwd=miss";
+    return op->entry.stale ? "cubby; hit; detail=stale" : "cubby; hit";
+}
+
 static void finish_read(struct http_exchange *ex)
 {
     struct route_state *state = route_state(ex);
@@ -51,7 +61,9 @@ static void finish_read(struct http_exchange *ex)
 
     if (hit || state->op.status == ENGINE_MISS) {
         http_reply_field(ex, "Cache-Control", "no-cache");
-        http_reply_field(ex, "Cache-Status", hit ? "cubby; hit" : "cubby; fwd=miss");
+        http_reply_field(ex, "Cache-Status", cache_status(&state->op));
+        if (state->op.lease_ms > 0)
+            entry_lease_fields(ex);
     }
     if (!state->is_raw)
         http_reply_field(ex, "Vary", "Accept");
@@ -80,19 +92,15 @@ void entry_put_begin(struct http_exchange *ex)
 {
     const struct routes_thread *thread = route_thread(ex);
     const struct http_request *request = http_request(ex);
-    size_t max = thread->settings->cache_max_value_bytes;
-    size_t engine_max = thread->session->engine->max_value_bytes;
+    const struct policy *policy = policy_of(thread->settings, route_state(ex)->entry.ns);
     struct bytes content_type;
 
     if (!request->has_length && !request->has_body) {
         problem_send(ex, PROBLEM_LENGTH_REQUIRED, "PUT needs a Content-Length, 0 included, or Transfer-Encoding: chunked");
         return;
     }
-    if (!entry_request_put(ex) || !entry_request_condition(ex) || !entry_request_content_type(ex, &content_type))
-        return;
-    if (engine_max > 0 && engine_max < max)
-        max = engine_max;
-    http_accept_body(ex, max, content_type);
+    if (entry_request_put(ex, policy) && entry_request_condition(ex) && entry_request_content_type(ex, &content_type))
+        http_accept_body(ex, policy_value_max(policy, thread->settings, thread->session->engine), content_type);
 }
 
 /* A failed condition, with the tag of what stands. */
@@ -224,9 +232,15 @@ static void finish_patch(struct http_exchange *ex)
 void entry_patch(struct http_exchange *ex)
 {
     struct route_state *state = route_state(ex);
+    const char *fault;
 
     if (!body_patch_ttl(ex, http_body(ex), &state->ttl_ms))
         return;
+    fault = policy_check_ttl(policy_of(route_thread(ex)->settings, state->entry.ns), state->ttl_ms);
+    if (fault) {
+        problem_send_about(ex, PROBLEM_BAD_REQUEST, BYTES("ttl"), fault);
+        return;
+    }
     state->op.ttl_ms = state->ttl_ms;
     route_submit(ex, ENGINE_TOUCH, finish_patch);
 }

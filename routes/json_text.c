@@ -254,19 +254,44 @@ static enum expect scan_next(struct scanner *s, enum expect expect)
     }
 }
 
-bool json_text_valid(struct bytes text, struct json_text_fault *fault)
+static bool report(const struct scanner *s, struct bytes text, struct json_text_fault *fault)
 {
     const char *start = text.len > 0 ? text.ptr : "";
-    struct scanner s = { .at = start, .end = start + text.len };
+
+    if (fault)
+        *fault = (struct json_text_fault){ (size_t)(s->at - start), s->reason };
+    return false;
+}
+
+static struct scanner scanner_of(struct bytes text)
+{
+    const char *start = text.len > 0 ? text.ptr : "";
+
+    return (struct scanner){ .at = start, .end = start + text.len };
+}
+
+bool json_text_valid(struct bytes text, struct json_text_fault *fault)
+{
+    struct scanner s = scanner_of(text);
     enum expect expect = EXPECT_VALUE;
 
     if (bytes_starts_with(text, BYTES("\xEF\xBB\xBF")))
         expect = fail(&s, "a byte order mark in front");
     while (expect != EXPECT_DONE && expect != EXPECT_NOTHING)
         expect = scan_next(&s, expect);
-    if (expect == EXPECT_DONE)
-        return true;
-    if (fault)
-        *fault = (struct json_text_fault){ (size_t)(s.at - start), s.reason };
-    return false;
+    return expect == EXPECT_DONE || report(&s, text, fault);
+}
+
+bool json_text_value(struct bytes text, size_t *len, struct json_text_fault *fault)
+{
+    struct scanner s = scanner_of(text);
+    enum expect expect = EXPECT_VALUE;
+
+    do
+        expect = scan_next(&s, expect);
+    while (expect != EXPECT_NOTHING && !(expect == EXPECT_SEPARATOR && s.depth == 0));
+    if (expect == EXPECT_NOTHING)
+        return report(&s, text, fault);
+    *len = text.len - (size_t)(s.end - s.at);
+    return true;
 }

@@ -24,3 +24,7 @@ struct json_text_fault {
 
 /* `fault` is filled in on false only, and may be NULL. */
 bool json_text_valid(struct bytes text, struct json_text_fault *fault);
+
+/* The same of the value that `text` starts with, blanks before it too; what
+ * follows is not looked at, and `*len` tells where it begins. */
+bool json_text_value(struct bytes text, size_t *len, struct json_text_fault *fault);

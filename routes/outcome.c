@@ -2,8 +2,6 @@
 
 #include <stdio.h>
 
-#include "routes/problem.h"
-
 static const struct outcome_row {
     enum problem problem;
     const char *detail; /* where the engine gives none */
@@ -39,15 +37,25 @@ static const char *name_limit(struct http_exchange *ex, const char *detail, size
     return text;
 }
 
-void outcome_send(struct http_exchange *ex, const struct engine_op *op)
+struct outcome outcome_of(const struct engine_op *op)
 {
     const struct outcome_row *row = &rows[op->status];
-    const char *detail = op->detail ? op->detail : row->detail;
+
+    return (struct outcome){
+        .problem = row->problem,
+        .detail = op->detail ? op->detail : row->detail,
+        .unknown = row->may_have_happened && engine_verb_writes(op->verb),
+    };
+}
+
+void outcome_send(struct http_exchange *ex, const struct engine_op *op)
+{
+    struct outcome outcome = outcome_of(op);
 
     if (op->status == ENGINE_TOO_LARGE && op->limit > 0)
-        detail = name_limit(ex, detail, op->limit);
-    if (row->may_have_happened && engine_verb_writes(op->verb))
-        problem_send_unknown(ex, row->problem, detail);
+        outcome.detail = name_limit(ex, outcome.detail, op->limit);
+    if (outcome.unknown)
+        problem_send_unknown(ex, outcome.problem, outcome.detail);
     else
-        problem_send(ex, row->problem, detail);
+        problem_send(ex, outcome.problem, outcome.detail);
 }

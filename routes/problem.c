@@ -2,7 +2,7 @@
 
 #include "service/base/buffer.h"
 
-#define PROBLEM_BODY_MAX 2048
+#define PROBLEM_BODY_MAX (2048 + PROBLEM_EXTRA_MAX)
 
 static const struct problem_row {
     unsigned status;
@@ -14,13 +14,17 @@ static const struct problem_row {
     [PROBLEM_NO_ROUTE] = { 404, "no-route", "No Such Route" },
     [PROBLEM_NOT_FOUND] = { 404, "not-found", "Not Found" },
     [PROBLEM_METHOD_NOT_ALLOWED] = { 405, "method-not-allowed", "Method Not Allowed" },
+    [PROBLEM_COUNTER_BOUND] = { 409, "counter-bound", "Counter Bound" },
+    [PROBLEM_LOCK_HELD] = { 409, "lock-held", "Lock Held" },
     [PROBLEM_LENGTH_REQUIRED] = { 411, "length-required", "Length Required" },
+    [PROBLEM_REQUEST_TIMEOUT] = { 408, "request-timeout", "Request Timeout" },
     [PROBLEM_PRECONDITION_FAILED] = { 412, "precondition-failed", "Precondition Failed" },
     [PROBLEM_CONTENT_TOO_LARGE] = { 413, "content-too-large", "Content Too Large" },
     [PROBLEM_URI_TOO_LONG] = { 414, "uri-too-long", "URI Too Long" },
     [PROBLEM_UNSUPPORTED_MEDIA_TYPE] = { 415, "unsupported-media-type", "Unsupported Media Type" },
     [PROBLEM_RANGE_NOT_SATISFIABLE] = { 416, "range-not-satisfiable", "Range Not Satisfiable" },
     [PROBLEM_EXPECTATION_FAILED] = { 417, "expectation-failed", "Expectation Failed" },
+    [PROBLEM_RATE_LIMITED] = { 429, "rate-limited", "Rate Limited" },
     [PROBLEM_HEADERS_TOO_LARGE] = { 431, "header-fields-too-large", "Request Header Fields Too Large" },
     [PROBLEM_INTERNAL] = { 500, "internal-error", "Internal Error" },
     [PROBLEM_NOT_SUPPORTED_BY_ENGINE] = { 501, "not-supported-by-engine", "Not Supported By Engine" },
@@ -32,7 +36,7 @@ static const struct problem_row {
 };
 
 static void send_problem(struct http_exchange *ex, enum problem problem, struct bytes name, const char *detail,
-                         bool outcome_unknown)
+                         struct bytes members)
 {
     const struct problem_row *row = &rows[problem];
     char memory[PROBLEM_BODY_MAX];
@@ -49,8 +53,10 @@ static void send_problem(struct http_exchange *ex, enum problem problem, struct 
     buffer_add_json_escaped(&body, bytes_str(detail));
     buffer_add_string(&body, "\",\"request_id\":");
     buffer_add_json_string(&body, http_request(ex)->id);
-    if (outcome_unknown)
-        buffer_add_string(&body, ",\"outcome\":\"unknown\"");
+    if (members.len > 0) {
+        buffer_add_char(&body, ',');
+        buffer_add(&body, members);
+    }
     buffer_add_string(&body, "}\n");
 
     http_reply_field(ex, "Content-Type", "application/problem+json");
@@ -63,7 +69,7 @@ static void send_problem(struct http_exchange *ex, enum problem problem, struct 
 
 void problem_send(struct http_exchange *ex, enum problem problem, const char *detail)
 {
-    send_problem(ex, problem, BYTES_NONE, detail, false);
+    send_problem(ex, problem, BYTES_NONE, detail, BYTES_NONE);
 }
 
 /* Long enough to recognise, short enough for the body's buffer. */
@@ -73,15 +79,30 @@ void problem_send_about(struct http_exchange *ex, enum problem problem, struct b
 {
     if (name.len > NAME_SHOWN_MAX)
         name.len = NAME_SHOWN_MAX;
-    send_problem(ex, problem, name, detail, false);
+    send_problem(ex, problem, name, detail, BYTES_NONE);
 }
 
 void problem_send_unknown(struct http_exchange *ex, enum problem problem, const char *detail)
 {
-    send_problem(ex, problem, BYTES_NONE, detail, true);
+    send_problem(ex, problem, BYTES_NONE, detail, BYTES("\"outcome\":\"unknown\""));
 }
 
-void problem_refuse(struct http_exchange *ex, unsigned status, const char *detail)
+void problem_send_with(struct http_exchange *ex, enum problem problem, const char *detail, struct bytes members)
+{
+    send_problem(ex, problem, BYTES_NONE, detail, members);
+}
+
+unsigned problem_status(enum problem problem)
+{
+    return rows[problem].status;
+}
+
+const char *problem_slug(enum problem problem)
+{
+    return rows[problem].slug;
+}
+
+enum problem problem_refused(unsigned status)
 {
     /* 503 has several rows; what the HTTP box turns down is overload. */
     enum problem problem = status == 503 ? PROBLEM_OVERLOADED : PROBLEM_BAD_REQUEST;
@@ -89,5 +110,10 @@ void problem_refuse(struct http_exchange *ex, unsigned status, const char *detai
     for (int i = 0; status != 503 && i < PROBLEMS; i++)
         if (rows[i].status == status)
             problem = (enum problem)i;
-    problem_send(ex, problem, detail);
+    return problem;
+}
+
+void problem_refuse(struct http_exchange *ex, unsigned status, const char *detail)
+{
+    problem_send(ex, problem_refused(status), detail);
 }

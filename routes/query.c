@@ -75,6 +75,10 @@ static enum query_outcome take_pair(const struct query_table *table, struct pair
         return table->ignore_unknown ? QUERY_OK : outcome;
     if (values[index].ptr)
         return QUERY_DUPLICATE;
+    if (table->as_sent >> index & 1) {
+        values[index] = pair.value;
+        return QUERY_OK;
+    }
     return take_value(pair.value, scratch, &values[index]);
 }
 

@@ -32,6 +32,7 @@ struct query_table {
     const struct bytes *names; /* decoded; at most QUERY_NAME_MAX bytes each */
     size_t count;
     bool ignore_unknown; /* skipped unseen, bad escapes and all */
+    unsigned as_sent;    /* bit i: the value of names[i] is not decoded */
 };
 
 /* Room for decoded values. As many bytes as the query has always suffice. */

@@ -5,8 +5,12 @@
  *   entry.c         /cache and /raw: one entry, two views
  *   parameters.c    the query's, by name
  *   entry_request.c what a request for an entry asks for
+ *   entry_put.c, entry_lease.c   tags, stale, fence, lease of a PUT; the lease of a GET
+ *   policy.c        a namespace's policy applied to what is asked
  *   view_json.c, view_raw.c   how an entry is shown
+ *   flush_prefix.c, listing.c, namespaces.c   requests of many steps: pages.c, crowd.c, pause.c
  *   flush.c, health.c, capabilities.c   the resources of these names
+ *   counter.c, limit.c, lock.c   the primitives; lock_wait.c: waiting for a lock
  *   problem.c       error answers; outcome.c: engine outcomes as answers
  *   the rest        pure parts: paths, queries, TTLs, tags, media types, text
  *
@@ -27,12 +31,21 @@
  * of 255, each byte escaped to six, and the member names. */
 #define ROUTE_TEXT_SIZE 9216
 
+/* Requests that wait for locks (lock_wait.c). */
+#define LOCK_QUEUES 64
+struct lock_wait;
+struct lock_queue {
+    struct lock_wait *head, *tail;
+};
+
 /* One service thread's side of the application. */
 struct routes_thread {
     struct routes *routes;
     struct loop *loop;
     struct engine_session *session;
     const struct settings *settings; /* one reference */
+    struct lock_queue lock_queues[LOCK_QUEUES];
+    struct pause *paused;            /* requests between two steps (pause.c) */
     char text[ROUTE_TEXT_SIZE];      /* where answers are put together */
 };
 
@@ -76,10 +89,11 @@ struct route_state {
     char ttl[TTL_TEXT_SIZE];
     char range[RANGE_TEXT_SIZE];
     char content_type[VALUE_CONTENT_TYPE_MAX + 1];
-    /* Large, and written before it is read. */
+    /* Large, or rarely needed: written before it is read. */
     engine_version if_match[ETAG_LIST_MAX];
     engine_version if_none_match[ETAG_LIST_MAX];
     struct path_scratch scratch;
+    struct engine_put put; /* what op.put points to, where it does */
 };
 
 static inline struct route_state *route_state(struct http_exchange *ex)
@@ -105,6 +119,10 @@ void route_allow(const struct route *route, char out[ROUTE_ALLOW_SIZE]);
 bool route_parameters(struct http_exchange *ex, const struct bytes *names, size_t count, struct bytes *values,
                       struct query_scratch decoded) MUST_CHECK;
 
+/* The same with a table of the route's own. */
+bool route_query(struct http_exchange *ex, const struct query_table *table, struct bytes *values,
+                 struct query_scratch decoded) MUST_CHECK;
+
 /* Fills what the state's op needs for any verb and submits it; `finish` answers
  * from its results, now or later. */
 void route_submit(struct http_exchange *ex, enum engine_verb verb, void (*finish)(struct http_exchange *ex));
@@ -114,9 +132,19 @@ route_fn entry_read_begin, entry_read;           /* entry.c: GET, HEAD */
 route_fn entry_put_begin, entry_put;             /* PUT */
 route_fn entry_delete_begin, entry_delete;       /* DELETE */
 route_fn entry_patch_begin, entry_patch;         /* PATCH */
-route_fn flush_begin, flush_complete;            /* flush.c */
+route_fn flush_begin, flush_complete;            /* flush.c, flush_prefix.c */
+route_fn flush_prefix;                           /* state->entry: namespace, and the prefix as key */
+route_fn listing_answer;                         /* listing.c: GET, HEAD of a namespace */
+route_fn namespaces_answer, namespace_answer;    /* namespaces.c */
+route_fn batch_begin, batch_complete;            /* batch.c, import.c: POST of a namespace */
 route_fn health_answer, ready_answer;            /* health.c */
 route_fn capabilities_answer;                    /* capabilities.c */
+
+route_fn counter_plain_begin, counter_write_begin; /* counter.c */
+route_fn counter_add, counter_read, counter_set, counter_delete;
+route_fn limit_take_begin, limit_take;           /* limit.c */
+route_fn lock_plain_begin, lock_write_begin;     /* lock.c */
+route_fn lock_acquire, lock_read, lock_renew, lock_release;
 
 /* Whether the process is told to stop; for /readyz. */
 bool routes_draining(const struct routes *routes);

@@ -27,9 +27,60 @@ static const struct route table[] = {
         },
     },
     {
+        .name = "/cache/{ns}",
+        .path = { "/cache/", 7 },
+        .names = ROUTE_NAMES_NAMESPACE,
+        .methods = {
+            [HTTP_POST] = { batch_begin, batch_complete },
+            [HTTP_GET] = { NULL, listing_answer },
+            [HTTP_HEAD] = { NULL, listing_answer },
+        },
+    },
+    {
+        .name = "/namespaces",
+        .path = { "/namespaces", 11 },
+        .methods = { [HTTP_GET] = { NULL, namespaces_answer }, [HTTP_HEAD] = { NULL, namespaces_answer } },
+    },
+    {
+        .name = "/namespaces/{ns}",
+        .path = { "/namespaces/", 12 },
+        .names = ROUTE_NAMES_NAMESPACE,
+        .methods = { [HTTP_GET] = { NULL, namespace_answer }, [HTTP_HEAD] = { NULL, namespace_answer } },
+    },
+    {
         .name = "/flush",
         .path = { "/flush", 6 },
         .methods = { [HTTP_POST] = { flush_begin, flush_complete } },
+    },
+    {
+        .name = "/counters/{ns}/{key}",
+        .path = { "/counters/", 10 },
+        .names = ROUTE_NAMES_ENTRY,
+        .methods = {
+            [HTTP_GET] = { counter_plain_begin, counter_read },
+            [HTTP_HEAD] = { counter_plain_begin, counter_read },
+            [HTTP_PUT] = { counter_write_begin, counter_set },
+            [HTTP_POST] = { counter_write_begin, counter_add },
+            [HTTP_DELETE] = { counter_plain_begin, counter_delete },
+        },
+    },
+    {
+        .name = "/limits/{ns}/{key}",
+        .path = { "/limits/", 8 },
+        .names = ROUTE_NAMES_ENTRY,
+        .methods = { [HTTP_POST] = { limit_take_begin, limit_take } },
+    },
+    {
+        .name = "/locks/{ns}/{name}",
+        .path = { "/locks/", 7 },
+        .names = ROUTE_NAMES_ENTRY,
+        .methods = {
+            [HTTP_GET] = { lock_plain_begin, lock_read },
+            [HTTP_HEAD] = { lock_plain_begin, lock_read },
+            [HTTP_POST] = { lock_write_begin, lock_acquire },
+            [HTTP_DELETE] = { lock_plain_begin, lock_release },
+            [HTTP_PATCH] = { lock_write_begin, lock_renew },
+        },
     },
     {
         .name = "/healthz",

@@ -1,9 +1,6 @@
 /* If-Match and If-None-Match: met, failed, and atomic. */
 #include <criterion/criterion.h>
 
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "tests/contract/contract.h"
 
 #define NS BYTES("conditions")
@@ -187,70 +184,35 @@ Test(conditions, get_leaves_them_to_the_caller)
 
 enum { RACERS = 4, ROUNDS = 100 };
 
-struct racer {
-    struct client client;
-    pthread_t thread;
-    pthread_barrier_t *start;
-    unsigned created[ROUNDS];
-    unsigned failed;
-};
+static unsigned created[RACERS][ROUNDS];
 
-static struct bytes round_key(char *text, int round)
+static void race_to_create(struct racer *racer)
 {
-    return bytes_of(text, (size_t)snprintf(text, 16, "round-%d", round));
-}
-
-static void *race_to_create(void *argument)
-{
-    struct racer *racer = argument;
-    char text[16];
+    char text[32];
 
     for (int round = 0; round < ROUNDS; round++) {
-        struct engine_op op = op_for(ENGINE_PUT, NS, round_key(text, round));
+        struct engine_op op = op_for(ENGINE_PUT, NS, numbered(text, "round-", round));
         op.value = value_for(BYTES("x"), BYTES("text/plain"));
         op.condition = &if_absent;
-        pthread_barrier_wait(racer->start);
+        race_meet(racer);
         client_run(&racer->client, &op);
-        racer->created[round] = op.status == ENGINE_CREATED;
+        created[racer->index][round] = op.status == ENGINE_CREATED;
         racer->failed += op.status != ENGINE_CREATED && op.status != ENGINE_MISMATCH;
         value_unref(op.value);
     }
-    return NULL;
-}
-
-static void race(struct racer *racers, void *(*fn)(void *))
-{
-    pthread_barrier_t start;
-
-    pthread_barrier_init(&start, NULL, RACERS);
-    for (int i = 0; i < RACERS; i++) {
-        client_open(&racers[i].client);
-        racers[i].start = &start;
-    }
-    for (int i = 0; i < RACERS; i++)
-        cr_assert_eq(pthread_create(&racers[i].thread, NULL, fn, &racers[i]), 0);
-    for (int i = 0; i < RACERS; i++)
-        pthread_join(racers[i].thread, NULL);
-    for (int i = 0; i < RACERS; i++)
-        client_close(&racers[i].client);
-    pthread_barrier_destroy(&start);
 }
 
 Test(conditions, of_racing_creators_exactly_one_creates)
 {
-    static struct racer racers[RACERS];
-
     if (!can(ENGINE_CAN_CONDITIONS))
         return;
-    race(racers, race_to_create);
+    race(RACERS, race_to_create);
     for (int round = 0; round < ROUNDS; round++) {
-        unsigned created = 0;
+        unsigned count = 0;
         for (int i = 0; i < RACERS; i++)
-            created += racers[i].created[round];
-        cr_assert_eq(created, 1, "round %d: %u created", round, created);
+            count += created[i][round];
+        cr_assert_eq(count, 1, "round %d: %u created", round, count);
     }
-    for (int i = 0; i < RACERS; i++)
-        cr_assert_eq(racers[i].failed, 0);
 }
 
 /* Adds one to the number stored under KEY; false when another was faster. */
@@ -280,28 +242,21 @@ static bool try_to_add(struct racer *racer)
     return op.status != ENGINE_MISMATCH;
 }
 
-static void *race_to_add(void *argument)
+static void race_to_add(struct racer *racer)
 {
-    struct racer *racer = argument;
-
-    pthread_barrier_wait(racer->start);
     for (int round = 0; round < ROUNDS; round++)
         while (!try_to_add(racer))
             continue;
-    return NULL;
 }
 
 Test(conditions, no_update_is_lost_between_racing_writers)
 {
-    static struct racer racers[RACERS];
     unsigned count = 0;
 
     if (!can(ENGINE_CAN_CONDITIONS))
         return;
     put(NS, KEY, bytes_of((char *)&count, sizeof count));
-    race(racers, race_to_add);
-    for (int i = 0; i < RACERS; i++)
-        cr_assert_eq(racers[i].failed, 0);
+    race(RACERS, race_to_add);
     count = RACERS * ROUNDS;
     expect_value(NS, KEY, bytes_of((char *)&count, sizeof count), "the sum");
 }

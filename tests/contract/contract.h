@@ -18,6 +18,9 @@ struct contract_engine {
     /* An engine without entries; for a shared server, under a prefix of its
      * own. Fails by ending the test. */
     struct engine *(*open)(void);
+    /* What it must be able to do: the suite leaves out what an engine says it
+     * cannot, and a capability that got lost is not to go unnoticed. */
+    unsigned (*promises)(void);
     /* Makes the engine stop answering, or go on; NULL: it always answers. Any
      * thread. */
     void (*stall)(struct engine *engine, bool stalled);
@@ -26,6 +29,11 @@ struct contract_engine {
 };
 
 extern const struct contract_engine engine_under_test;
+
+/* Promised by every engine. */
+#define CONTRACT_COMMON                                                                                              \
+    (ENGINE_CAN_STORE | ENGINE_CAN_CONDITIONS | ENGINE_CAN_SLIDE | ENGINE_CAN_FLUSH | ENGINE_CAN_TAG |               \
+     ENGINE_CAN_LEASE | ENGINE_CAN_FENCE | ENGINE_CAN_COUNT | ENGINE_CAN_LIMIT | ENGINE_CAN_LOCK)
 
 /* ---- Clients ---- */
 
@@ -86,3 +94,34 @@ struct engine_op flush(struct bytes ns);
 /* `expected` names where it is asked from in a failed assertion. */
 void expect_status(struct engine_op op, enum engine_status expected, const char *what);
 void expect_value(struct bytes ns, struct bytes key, struct bytes data, const char *what);
+
+/* Submits `op` by the client and waits; for PUT with `data` as its value. */
+struct engine_op run(struct engine_op op);
+struct engine_op run_put(struct engine_op op, struct bytes data);
+
+struct engine_op put_with(struct bytes ns, struct bytes key, struct bytes data, const struct engine_put *with);
+struct engine_op get_lease(struct bytes ns, struct bytes key, int64_t lease_ms,
+                           uint64_t token); /* without the value */
+struct engine_op flush_tag(struct bytes ns, struct bytes tag);
+
+/* "<prefix><number>" in `text`, which has room for 32 bytes. */
+struct bytes numbered(char *text, const char *prefix, int number);
+
+/* ---- Races ---- */
+
+#define RACERS_MAX 8
+
+struct racer {
+    struct client client;
+    pthread_t thread;
+    pthread_barrier_t *barrier;
+    void (*fn)(struct racer *racer);
+    size_t index;
+    unsigned failed; /* for `fn` to count what must not be; must be 0 at the end */
+};
+
+/* Runs `fn` with `count` clients at once, each on a thread of its own. Criterion's
+ * assertions are not for `fn`: it counts. */
+void race(size_t count, void (*fn)(struct racer *racer));
+/* Waits for the other racers. */
+void race_meet(struct racer *racer);

@@ -38,8 +38,14 @@ static void set_stalled(struct engine *opened, bool stalled)
         kill((pid_t)pid, stalled ? SIGSTOP : SIGCONT);
 }
 
+static unsigned promised(void)
+{
+    return CONTRACT_COMMON | ENGINE_IS_SHARED;
+}
+
 const struct contract_engine engine_under_test = {
     .name = "memcached",
     .open = open_memcached,
+    .promises = promised,
     .stall = set_stalled,
 };

@@ -8,8 +8,14 @@ static struct engine *open_memory(void)
     return memory_open(&options);
 }
 
+static unsigned promised(void)
+{
+    return CONTRACT_COMMON | ENGINE_CAN_LIST | ENGINE_CAN_ATOMIC | ENGINE_CAN_QUOTA;
+}
+
 const struct contract_engine engine_under_test = {
     .name = "memory",
     .open = open_memory,
+    .promises = promised,
     .virtual_time = true,
 };

@@ -16,8 +16,9 @@ static enum redis_mode mode_under_test(void)
     const char *mode = getenv("CUBBY_TEST_REDIS_MODE");
 
     cr_assert_not_null(mode, "run this through tests/support/with_redis.py");
-    return strcmp(mode, "cluster") == 0 ? REDIS_CLUSTER : strcmp(mode, "sentinel") == 0 ? REDIS_SENTINEL
-                                                                                        : REDIS_STANDALONE;
+    return strcmp(mode, "cluster") == 0    ? REDIS_CLUSTER
+           : strcmp(mode, "sentinel") == 0 ? REDIS_SENTINEL
+                                           : REDIS_STANDALONE;
 }
 
 static struct engine *open_redis(void)
@@ -54,8 +55,16 @@ static void set_stalled(struct engine *opened, bool stalled)
         kill((pid_t)pid, stalled ? SIGSTOP : SIGCONT);
 }
 
+static unsigned promised(void)
+{
+    unsigned always = CONTRACT_COMMON | ENGINE_CAN_LIST | ENGINE_IS_SHARED | ENGINE_IS_PERSISTENT;
+
+    return mode_under_test() == REDIS_CLUSTER ? always : always | ENGINE_CAN_ATOMIC | ENGINE_CAN_QUOTA;
+}
+
 const struct contract_engine engine_under_test = {
     .name = "redis",
     .open = open_redis,
+    .promises = promised,
     .stall = set_stalled,
 };

@@ -22,9 +22,15 @@ static struct engine *open_slow(void)
     return slow;
 }
 
+static unsigned promised(void)
+{
+    return CONTRACT_COMMON | ENGINE_CAN_LIST | ENGINE_CAN_ATOMIC | ENGINE_CAN_QUOTA;
+}
+
 const struct contract_engine engine_under_test = {
     .name = "slow",
     .open = open_slow,
+    .promises = promised,
     .stall = set_stalled,
     .virtual_time = true,
 };

@@ -1,8 +1,6 @@
 /* Dropping a namespace, or everything, at once. */
 #include <criterion/criterion.h>
 
-#include <stdio.h>
-
 #include "tests/contract/contract.h"
 
 #define NS BYTES("flushed")
@@ -10,11 +8,6 @@
 #define KEY BYTES("key")
 
 TestSuite(flush, .init = contract_open, .fini = contract_close, .timeout = 60);
-
-static struct bytes numbered(char *text, const char *prefix, int number)
-{
-    return bytes_of(text, (size_t)snprintf(text, 32, "%s%d", prefix, number));
-}
 
 Test(flush, a_namespace_goes_and_the_others_stay)
 {

@@ -259,7 +259,7 @@ struct value *value_for(struct bytes data, struct bytes content_type)
     return value;
 }
 
-static struct engine_op run(struct engine_op op)
+struct engine_op run(struct engine_op op)
 {
     client_run(&client, &op);
     return op;
@@ -280,7 +280,7 @@ struct engine_op get(struct bytes ns, struct bytes key)
     return op;
 }
 
-static struct engine_op run_put(struct engine_op op, struct bytes data)
+struct engine_op run_put(struct engine_op op, struct bytes data)
 {
     op.value = value_for(data, BYTES("text/plain"));
     op = run(op);
@@ -336,6 +336,37 @@ struct engine_op flush(struct bytes ns)
     return run(op_for(ENGINE_FLUSH, ns, BYTES_NONE));
 }
 
+struct engine_op put_with(struct bytes ns, struct bytes key, struct bytes data, const struct engine_put *with)
+{
+    struct engine_op op = op_for(ENGINE_PUT, ns, key);
+
+    op.put = with;
+    return run_put(op, data);
+}
+
+struct engine_op get_lease(struct bytes ns, struct bytes key, int64_t lease_ms, uint64_t token)
+{
+    struct engine_op op = op_for(ENGINE_GET, ns, key);
+
+    op.without_value = true;
+    op.lease_ms = lease_ms;
+    op.lease_token = token;
+    return run(op);
+}
+
+struct engine_op flush_tag(struct bytes ns, struct bytes tag)
+{
+    struct engine_op op = op_for(ENGINE_FLUSH, ns, BYTES_NONE);
+
+    op.tag = tag;
+    return run(op);
+}
+
+struct bytes numbered(char *text, const char *prefix, int number)
+{
+    return bytes_of(text, (size_t)snprintf(text, 32, "%s%d", prefix, number));
+}
+
 void expect_status(struct engine_op op, enum engine_status expected, const char *what)
 {
     cr_assert_eq(op.status, expected, "%s: %s of %.*s/%.*s is %s, not %s (%s)", what, engine_verb_name(op.verb),
@@ -353,4 +384,41 @@ void expect_value(struct bytes ns, struct bytes key, struct bytes data, const ch
     cr_assert(bytes_equal(value_bytes(op.entry.value), data), "%s: other bytes came back", what);
     cr_assert_neq(op.entry.version, 0, "%s", what);
     value_unref(op.entry.value);
+}
+
+/* ---- Races ---- */
+
+static void *run_racer(void *argument)
+{
+    struct racer *racer = argument;
+
+    race_meet(racer);
+    racer->fn(racer);
+    return NULL;
+}
+
+void race_meet(struct racer *racer)
+{
+    pthread_barrier_wait(racer->barrier);
+}
+
+void race(size_t count, void (*fn)(struct racer *racer))
+{
+    struct racer racers[RACERS_MAX];
+    pthread_barrier_t barrier;
+
+    pthread_barrier_init(&barrier, NULL, (unsigned)count);
+    for (size_t i = 0; i < count; i++) {
+        racers[i] = (struct racer){ .barrier = &barrier, .fn = fn, .index = i };
+        client_open(&racers[i].client);
+    }
+    for (size_t i = 0; i < count; i++)
+        cr_assert_eq(pthread_create(&racers[i].thread, NULL, run_racer, &racers[i]), 0);
+    for (size_t i = 0; i < count; i++)
+        pthread_join(racers[i].thread, NULL);
+    for (size_t i = 0; i < count; i++)
+        client_close(&racers[i].client);
+    pthread_barrier_destroy(&barrier);
+    for (size_t i = 0; i < count; i++)
+        cr_assert_eq(racers[i].failed, 0, "racer %zu: %u operations went wrong", i, racers[i].failed);
 }

@@ -15,7 +15,7 @@ static bool contains(struct bytes whole, struct bytes part)
 
 static enum query_outcome parse(struct bytes query, bool lenient, char *scratch, size_t len, struct bytes *values)
 {
-    struct query_table table = { names, NAMES, lenient };
+    struct query_table table = { names, NAMES, lenient, 0 };
     struct bytes culprit = BYTES_NONE;
     enum query_outcome outcome = query_parse(query, &table, (struct query_scratch){ scratch, len }, values, &culprit);
 

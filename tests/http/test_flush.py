@@ -99,6 +99,89 @@ def _supports(capabilities, name):
     return bool(capabilities.get("supports", {}).get(name))
 
 
+# ---- By prefix ----
+
+@pytest.fixture
+def listed(api, capabilities):
+    """Entries below a/ and others."""
+    if not _supports(capabilities, "flush_prefix"):
+        pytest.skip("this engine cannot list keys")
+    for key in ("a/", "a/1", "a/b/2", "a/\xff\0", "a", "b", "A/1", "aa/"):
+        api.put(key, b"v")
+    return api
+
+
+def _left(api):
+    return [key for key in ("a/", "a/1", "a/b/2", "a/\xff\0", "a", "b", "A/1", "aa/") if api.stands(key)]
+
+
+@pytest.mark.parametrize("how", ["body", "query"])
+def test_a_flush_of_a_prefix_drops_the_keys_that_begin_so(service, listed, how):
+    body = b'{"namespace":"%s","prefix":"a/"}' % listed.ns.encode() if how == "body" else None
+    answer = flush(service, body, "" if body else f"namespace={listed.ns}&prefix=a%2F")
+    assert answer.status == 200
+    assert answer.json() == {"flushed": listed.ns, "prefix": "a/", "deleted": 4}
+    assert _left(listed) == ["a", "b", "A/1", "aa/"]
+
+
+def test_a_prefix_of_another_namespace_is_left_alone(service, listed):
+    other = Api(service, listed.ns + "x")
+    other.put("a/1", b"v")
+    flush(service, query=f"namespace={listed.ns}&prefix=a/")
+    assert other.stands("a/1")
+    other.close()
+
+
+def test_a_prefix_that_nothing_has_drops_nothing(service, listed):
+    answer = flush(service, query=f"namespace={listed.ns}&prefix=zz")
+    assert answer.status == 200 and answer.json()["deleted"] == 0 and len(_left(listed)) == 8
+
+
+def test_a_prefix_may_hold_any_bytes(service, listed):
+    answer = flush(service, query=f"namespace={listed.ns}&prefix=a/%C3%BF%00")
+    assert answer.json() == {"flushed": listed.ns, "prefix": "a/\xff\0", "deleted": 1}
+    listed.put(b"\xff\xfe", b"v")
+    answer = flush(service, query=f"namespace={listed.ns}&prefix=%FF")
+    assert answer.json() == {"flushed": listed.ns, "prefix_base64": "/w==", "deleted": 1}
+
+
+@pytest.mark.parametrize("query", ["prefix=a", "namespace={ns}&prefix=", "namespace={ns}&prefix=" + "a" * 1025,
+                                   "namespace={ns}&prefix=a&tag=b", "namespace={ns}&prefix=%zz"])
+def test_a_malformed_flush_of_a_prefix_is_400_and_drops_nothing(service, two, query):
+    check_problem(flush(service, query=query.format(ns=two[0].ns)), 400)
+    assert all(_stand(two[0])) and all(_stand(two[1]))
+
+
+def test_a_prefix_of_thousands_leaves_thousands(service, capabilities, ns):
+    if not _supports(capabilities, "flush_prefix"):
+        pytest.skip("this engine cannot list keys")
+    with service.connect() as connection:
+        for stem in ("drop", "keep"):
+            for start in range(0, 3000, 100):
+                connection.send(b"".join(build_request("PUT", f"/raw/{ns}/{stem}{n}", {}, b"v")
+                                         for n in range(start, start + 100)))
+                assert {connection.read().status for _ in range(100)} == {201}
+        assert flush(service, query=f"namespace={ns}&prefix=drop").json()["deleted"] == 3000
+        for stem, expected in (("drop", 404), ("keep", 200)):
+            connection.send(b"".join(build_request("GET", f"/raw/{ns}/{stem}{n}") for n in range(0, 3000, 30)))
+            assert {connection.read().status for _ in range(100)} == {expected}
+    flush(service, query=f"namespace={ns}")
+
+
+def test_a_client_that_leaves_a_long_flush_does_no_harm(service, capabilities, ns):
+    if not _supports(capabilities, "flush_prefix"):
+        pytest.skip("this engine cannot list keys")
+    api = Api(service, ns)
+    for n in range(600):
+        api.put(f"k{n}", b"v")
+    for _ in range(5):
+        with service.connect() as connection:
+            connection.send(b"POST /flush?namespace=%s&prefix=k HTTP/1.1\r\nHost: h\r\n\r\n" % ns.encode())
+    assert flush(service, query=f"namespace={ns}&prefix=k").status == 200
+    assert not any(api.stands(f"k{n}") for n in range(0, 600, 60))
+    api.close()
+
+
 def test_an_entry_written_after_the_flush_stands(service, ns):
     api = Api(service, ns)
     for _ in range(20):

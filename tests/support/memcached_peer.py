@@ -134,7 +134,7 @@ class MemcachedPeer:
             return reply(request, EXISTS, value=b"Data exists for key.")
         self._cas += 1
         if struct.unpack(">L", request.extras[4:])[0] == 30 * 86400 + 1:
-            del self.items[request.key]
+            self.items.pop(request.key, None)
         else:
             self.items[request.key] = (request.value, self._cas)
         return reply(request, cas=self._cas)

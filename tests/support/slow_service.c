@@ -26,7 +26,7 @@ static unsigned verb_flags(const char *name)
 {
     if (strcmp(name, "*") == 0)
         return FAULT_ALL_VERBS;
-    for (int verb = ENGINE_GET; verb <= ENGINE_FLUSH; verb++)
+    for (int verb = ENGINE_GET; verb < ENGINE_VERBS; verb++)
         if (strcmp(name, engine_verb_name((enum engine_verb)verb)) == 0)
             return FAULT_VERB(verb);
     die("no such verb", name);

@@ -5,8 +5,8 @@
 enum { TTL, IDLE, RAW, NAMES };
 
 static const struct bytes names[NAMES] = { B("ttl"), B("idle"), B("raw") };
-static const struct query_table strict = { names, NAMES, false };
-static const struct query_table lenient = { names, NAMES, true };
+static const struct query_table strict = { names, NAMES, false, 0 };
+static const struct query_table lenient = { names, NAMES, true, 0 };
 
 struct parsed {
     enum query_outcome outcome;
