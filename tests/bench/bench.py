@@ -13,11 +13,12 @@ from pathlib import Path
 
 from kit import cubby, report
 
-ENGINES = ("memory", "redis", "memcached")
+ENGINES = ("memory", "redis", "memcached", "primitives")
 PACKAGES = {
     "memory": ("nginx", "wrk", "libmicrohttpd12", "libuv1"),
     "redis": ("redis-server", "webdis", "wrk", "libhiredis0.14", "libhiredis1.1.0"),
     "memcached": ("memcached", "nginx", "wrk", "libmemcached11", "libmemcached11t64", "redis-server"),
+    "primitives": ("redis-server", "memcached", "wrk", "libmicrohttpd12"),
 }
 
 

@@ -26,4 +26,4 @@ def run_pace(run, server, paths, rate, seconds, connections=64):
     report = json.loads(done.stdout)
     if report["unexpected"]:
         raise RuntimeError(f"pace against {server.name}: {report['unexpected']} answers were not 200")
-    return SimpleNamespace(p50_us=report["p50"], p99_us=report["p99"], requests=report["requests"])
+    return SimpleNamespace(p50_us=report["p50"], p99_us=report["p99"], max_us=report["max"], requests=report["requests"])

@@ -40,9 +40,9 @@ def webdis_server(folder, redis, threads):
     return Server("webdis", ["webdis", path], port, folder=folder, also=[redis])
 
 
-def memcached_server(folder, threads, port=None):
+def memcached_server(folder, threads, port=None, megabytes=256):
     port = port or free_port()
-    argv = ["memcached", "-l", "127.0.0.1", "-p", port, "-U", 0, "-t", threads, "-c", 4096, "-m", 256]
+    argv = ["memcached", "-l", "127.0.0.1", "-p", port, "-U", 0, "-t", threads, "-c", 4096, "-m", megabytes]
     # As root it wants to be told whose rights to take.
     return Server("memcached", argv + (["-u", "root"] if os.geteuid() == 0 else []), port, folder=folder)
 
