@@ -112,11 +112,22 @@ step_fault() {
     CUBBY_BINARY=$root/build/dev/cubby run_pytest "tests/fault/$1"
 }
 
+# Clients at two replicas, an engine that is disturbed, and a search for a legal order of what they saw; and the checker
+# itself. For figures to quote: tests/history/run.py --operations 1000000.
+step_history() {
+    build dev
+    run_pytest tests/history
+    CUBBY_BINARY=$root/build/dev/cubby "$python" tests/history/run.py \
+        --engine memory redis redis-cluster memcached-3 --operations 40000
+}
+
 # The parts of the HTTP suite in which threads meet, against the thread-sanitized service.
 step_race() {
     build tsan
     CUBBY_BINARY=$root/build/tsan/cubby run_pytest tests/http/test_conditions.py tests/http/test_connections.py \
-        tests/http/test_flush.py tests/http/test_drain.py tests/http/test_slow_engine.py
+        tests/http/test_flush.py tests/http/test_drain.py tests/http/test_slow_engine.py \
+        tests/http/test_batch.py tests/http/test_import.py tests/http/test_leases.py tests/http/test_locks.py \
+        tests/http/test_listing.py
 }
 
 step_smoke() {
@@ -165,6 +176,7 @@ for engine in redis redis-sentinel redis-cluster memcached memcached-3; do
 done
 run_step fault-redis step_fault redis
 run_step fault-memcached step_fault memcached
+run_step history step_history
 run_step race step_race
 run_step smoke step_smoke
 run_step fuzz step_fuzz
