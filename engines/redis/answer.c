@@ -299,6 +299,7 @@ static bool go_elsewhere(struct redis_task *task, const struct redis_fault *faul
     node = session->topology->redirect(session, task, fault, string_of(reply));
     if (!node)
         return false;
+    atomic_fetch_add_explicit(&session->engine->redirections, 1, memory_order_relaxed);
     task->redirected = task->ask = fault->action == FAULT_ASK;
     task->node = node;
     redis_task_again(task, 0);
@@ -310,7 +311,7 @@ static bool may_probe(const struct redis_task *task)
 {
     enum engine_verb verb = task->op->verb;
 
-    if (task->gather || task->op->lease_ms > 0)
+    if (task->op->lease_ms > 0)
         return false;
     return verb == ENGINE_GET || ((verb == ENGINE_DELETE || verb == ENGINE_TOUCH) && !task->op->condition);
 }
@@ -321,6 +322,11 @@ static void go_later(struct redis_task *task)
 {
     uint64_t wait = NS_PER_MS << (task->tries < 5 ? task->tries : 5);
 
+    /* Some of its keys may be here and some there. */
+    if (task->gather) {
+        redis_gather_disband(task);
+        return;
+    }
     if (task->tries < UINT8_MAX)
         task->tries++;
     task->redirected = task->ask = false;

@@ -84,6 +84,7 @@ static void add_arguments(struct redis_task *task, struct engine_op *op, struct 
         redis_outbox_bulk(outbox, BYTES("P"));
         op->entry.version = redis_session_random(task->session);
         redis_command_record(task, op, op->entry.version, outbox);
+        redis_command_generations(task, op->ns, outbox);
         redis_command_conditions(outbox, op->condition);
         redis_command_extras(task, op, outbox);
         break;

@@ -23,6 +23,16 @@ enum breaker_state {
     BREAKER_DOWN, /* an attempt failed: operations are answered at once */
 };
 
+/* What the server said of itself when it was looked at last (facts.c). */
+enum { LOOK_IS_MASTER, LOOK_USED_BYTES, LOOK_MAX_BYTES, LOOK_EVICTIONS, LOOK_REPLICAS, LOOK_FACTS };
+
+struct redis_look {
+    _Atomic uint64_t next_ns;     /* when to look again; who sets it looks */
+    _Atomic uint64_t answered_ns; /* 0: never */
+    _Atomic bool up;              /* the last look was answered */
+    _Atomic uint64_t facts[LOOK_FACTS];
+};
+
 struct redis_breaker {
     struct redis_breaker *next;
     struct redis_endpoint endpoint;
@@ -30,6 +40,11 @@ struct redis_breaker {
     _Atomic unsigned status; /* of operations while down: enum engine_status */
     _Atomic(const char *) reason;
     _Atomic uint64_t next_attempt_ns;
+    /* For those who watch: connections of all sessions. */
+    _Atomic unsigned connections;
+    _Atomic uint64_t connects, failures; /* since the start */
+    atomic_bool serves; /* entries, and is no Sentinel */
+    struct redis_look look;
 };
 
 struct redis_breakers {

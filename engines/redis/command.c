@@ -130,8 +130,14 @@ void redis_command_record(struct redis_task *task, struct engine_op *op, uint64_
     redis_outbox_add_value(outbox, op->value);
     redis_outbox_bulk_end(outbox);
     redis_outbox_bulk_number(outbox, fresh == ENGINE_NO_EXPIRY ? 0 : fresh + stale);
-    redis_outbox_bulk(outbox, bytes_of((const char *)record.generations, sizeof record.generations));
     op->entry.ttl_ms = fresh;
+}
+
+void redis_command_generations(const struct redis_task *task, struct bytes ns, struct outbox *outbox)
+{
+    const struct redis_guess *guess = redis_session_guess(task->session, task->bucket, ns);
+
+    redis_outbox_bulk(outbox, bytes_of((const char *)guess->generations, RECORD_GENERATIONS_BYTES));
 }
 
 static void add_u64(struct outbox *outbox, uint64_t number)
@@ -187,21 +193,21 @@ static void send_get(struct redis_task *task, struct outbox *outbox, const struc
     add_names(outbox, names);
 }
 
-/* Anything but storing a value for some time takes the longer script. */
-static bool is_plain(const struct redis_task *task, const struct engine_op *op)
+bool redis_command_is_plain(const struct redis_session *session, const struct engine_op *op)
 {
     const struct engine_put *put = op->put;
 
     return !op->condition && (!put || (put->tag_count == 0 && put->fence == 0 && put->lease == 0 &&
-                                       !is_bounded(task->session, op)));
+                                       !is_bounded(session, op)));
 }
 
 static void send_put(struct redis_task *task, struct outbox *outbox, const struct names *names)
 {
-    bool plain = is_plain(task, task->op);
+    bool plain = redis_command_is_plain(task->session, task->op);
 
     begin_script(task, outbox, plain ? SCRIPT_PUT : SCRIPT_PUT_IF, names, plain ? 3 : 9);
     redis_command_record(task, task->op, task->version, outbox);
+    redis_command_generations(task, task->op->ns, outbox);
     if (plain)
         return;
     redis_command_conditions(outbox, task->op->condition);

@@ -13,6 +13,8 @@
  * being moved can be passed over. */
 #include "engines/redis/list.h"
 
+#include "engines/redis/script_lib.h"
+
 /* Judges as FIND in the scripts of entries; `head` is what stands before the
  * colon and the namespace. */
 #define STANDS                                                                                    \
@@ -24,11 +26,11 @@
     "    gens[head] = g\n"                                                                        \
     "  end\n"                                                                                     \
     "  local flags = string.byte(h, 5)\n"                                                         \
-    "  if string.sub(h, 17, 32) ~= g or flags % 2 == 1 then return false end\n"                   \
-    "  local last, _, _, stale = struct.unpack('>I8I8I8I8', h, 33)\n"                             \
+    "  if " LUA_GENERATIONS("h") " ~= g or flags % 2 == 1 then return false end\n"                   \
+    "  local last, _, _, stale = " LUA_TIMES("h") "\n"                             \
     "  if stale > 0 and last > 0 and last <= now then return false end\n"                         \
     "  if flags % 4 < 2 then return true end\n"                                                   \
-    "  local at = 80 + string.byte(h, 6)\n"                                                       \
+    "  local at = " LUA_HEADER " + string.byte(h, 6)\n"                                                       \
     "  local tags = must(redis.pcall('GETRANGE', name, at, at + struct.unpack('>I2', h, 7) - 1))\n" \
     "  at = 1\n"                                                                                  \
     "  while at <= #tags do\n"                                                                    \
@@ -42,6 +44,7 @@
     "end\n"
 
 static const char LIST[] =
+    "local sub = string.sub\n"
     "local scanned = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', ARGV[3])\n"
     "local info = redis.pcall('INFO', 'server')\n"
     "local out = {scanned[1], type(info) == 'string' and string.match(info, 'run_id:(%x+)') or '', ''}\n"
@@ -62,14 +65,14 @@ static const char LIST[] =
     "  local head = whole\n"
     "  if clustered then head = string.match(name, '^[^:]+:{%d+}') end\n"
     "  if not head or string.sub(name, #head + 1, #head + #ns + 2) ~= ':' .. ns .. ':' then return end\n"
-    "  local h = redis.pcall('GETRANGE', name, 0, 79)\n"
+    "  local h = redis.pcall('GETRANGE', name, 0, " LUA_HEADER_LAST ")\n"
     "  if type(h) == 'table' and string.find(h.err, 'WRONGTYPE', 1, true) then return end\n"
     "  must(h)\n"
     "  local len, ttl = must(redis.pcall('STRLEN', name))\n"
-    "  if #h == 80 and string.sub(h, 1, 4) == '\\157Cb\\2' then\n"
+    "  if #h == " LUA_HEADER " and string.sub(h, 1, 4) == '" LUA_MAGIC "' then\n"
     "    if not stands(name, head, h) then return end\n"
-    "    len = len - 80 - string.byte(h, 6) - struct.unpack('>I2', h, 7)\n"
-    "    local last, idle, _, stale = struct.unpack('>I8I8I8I8', h, 33)\n"
+    "    len = len - " LUA_HEADER " - string.byte(h, 6) - struct.unpack('>I2', h, 7)\n"
+    "    local last, idle, _, stale = " LUA_TIMES("h") "\n"
     "    if idle == 0 then\n"
     "      ttl = last == 0 and -1 or math.max(last - stale - now, stale > 0 and 0 or 1)\n"
     "    end\n"

@@ -21,6 +21,8 @@ static void on_link_ready(struct redis_link *link)
 
     link->was_ready = true;
     atomic_fetch_add(&node->session->engine->links_ready, 1);
+    atomic_fetch_add(&node->breaker->connections, 1);
+    atomic_fetch_add(&node->breaker->connects, 1);
     if (redis_breaker_state(node->breaker) != BREAKER_UP)
         log_change(link, "redis connected", NULL);
     redis_breaker_up(node->breaker);
@@ -45,8 +47,12 @@ static void on_link_closed(struct redis_link *link, enum link_fault fault, const
 
     redis_confirm_abandon(&node->unconfirmed[link - node->links]);
     atomic_fetch_sub(&session->engine->links, 1);
-    if (link->was_ready)
+    if (link->was_ready) {
         atomic_fetch_sub(&session->engine->links_ready, 1);
+        atomic_fetch_sub(&node->breaker->connections, 1);
+    } else if (fault != LINK_DROPPED) {
+        atomic_fetch_add(&node->breaker->failures, 1);
+    }
     if (fault == LINK_TURNED_AWAY)
         report_down(node, link, ENGINE_REFUSED, reason);
     else if (fault == LINK_BROKE && link->was_ready) {
@@ -78,6 +84,7 @@ struct redis_node *redis_node_create(struct redis_session *session, const struct
         free(node);
         return NULL;
     }
+    atomic_store_explicit(&node->breaker->serves, true, memory_order_relaxed);
     node->link_count = session->config->links_per_node;
     for (unsigned i = 0; i < node->link_count; i++)
         redis_link_init(&node->links[i], session->base.loop, session->config, &session->config->greeting, &owner,
@@ -118,6 +125,7 @@ void redis_node_tick(struct redis_node *node, uint64_t now)
                  take_connection(session->engine))
             redis_link_connect(link, &node->endpoint, now);
     }
+    redis_look_tick(node, now);
 }
 
 void redis_node_settle(struct redis_node *node)
@@ -162,6 +170,16 @@ struct redis_link *redis_node_link(struct redis_node *node, bool writes)
     if (node->session->config->wait_replicas > 0 && last > 0)
         link = writes ? choose_link(node, last, last + 1) : choose_link(node, 0, last);
     return link ? link : choose_link(node, 0, last + 1);
+}
+
+struct redis_link *redis_node_ordered_link(struct redis_node *node)
+{
+    for (unsigned i = node->link_count; i-- > 0;) {
+        struct redis_link *link = &node->links[i];
+        if (link->state == LINK_READY && !link->doomed)
+            return redis_link_has_room(link) ? link : NULL;
+    }
+    return NULL;
 }
 
 bool redis_node_is_ready(const struct redis_node *node)

@@ -13,6 +13,9 @@
  *   <prefix>::gen:                        <prefix>:{<tag>}::gen:          the generation of all
  *   <prefix>::tag:<ns>:<tag>              <prefix>:{<tag>}::tag:<ns>:<tag>  a tag's generation
  *   <prefix>::end:<ns>, ::len:<ns>        none                            a bounded namespace's index
+ *   <prefix>::counter:<ns>:<key>          <prefix>:{<tag>}::counter:<ns>:<key>   a counter;
+ *                                                                         ::limit:, ::lock: alike
+ *   <prefix>::namespaces                  <prefix>:{<tag>}::namespaces    names, at bucket 0
  *
  * A prefix holds no colon and no brace, a namespace no colon either, so the
  * colons that delimit are the first ones, whatever bytes the key has: two

@@ -6,11 +6,43 @@
 
 #define ENTRY "local e = {name = KEYS[1], ns = KEYS[2], all = KEYS[3]}\n"
 
+/* What PUT and PUT_MANY do about an old record whose generations stand but which is not plain; what such a one rarely
+ * is. Known are `key`, `old`, `ns` and `all`, and `n`, which is 0. While the slot is being moved the tags may be out of
+ * reach: then the record counts as standing, so that no fence is forgotten. */
+#define HEED \
+    LIB_BASE \
+    LIB_TAGS \
+    LIB_UNINDEX \
+    "  local e, flags = {name = key, ns = ns, all = all}, byte(old, 5)\n" \
+    "  local stop = sub(old, 57, 64) ~= NONE and u64(old, 33) or 0\n" \
+    "  if flags >= 4 then unindex(e) end\n" \
+    "  local known, stand = true, true\n" \
+    "  if flags % 4 >= 2 then known, stand = pcall(tags_stand, e, old) end\n" \
+    "  if flags % 2 == 1 or (stop > 0 and stop <= now()) or (known and not stand) then\n" \
+    "    n = 1\n" \
+    "  elseif sub(old, 49, 56) ~= NONE then\n" \
+    "    call('SETRANGE', key, 48, sub(old, 49, 56))\n" \
+    "  end\n"
+
+#define PLAIN_TAIL "'\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0'"
+
+/* `n` and `plain` by what stood: nothing, ours, flushed, another client's. */
+#define COMPARE \
+    "if old then\n" \
+    "  if " LUA_GENERATIONS("old") " == stands then\n" \
+    "    n = 0\n" \
+    "    plain = sub(old, 5, 5) == '\\0' and sub(old, 49, 64) == " PLAIN_TAIL "\n" \
+    "  elseif #old < " LUA_HEADER " or sub(old, 1, 4) ~= '" LUA_MAGIC "' then\n" \
+    "    n = 0\n" \
+    "  end\n" \
+    "end\n"
+
 /* The most frequent of all, so with the fewest calls: each costs as much as a command. Where values are large,
- * copying the old one would cost more. What an old record of ours rarely is, the last part looks after. */
+ * copying the old one would cost more. */
 static const char PUT[] =
     "local call, sub, old = redis.call, string.sub\n"
-    "local g = call('MGET', KEYS[2], KEYS[3])\n"
+    "local key, ns, all = KEYS[1], KEYS[2], KEYS[3]\n"
+    "local g = call('MGET', ns, all)\n"
     "for i = 1, 2 do\n"
     "  if not g[i] then\n"
     "    g[i] = sub(ARGV[1], 9, 16)\n"
@@ -20,45 +52,111 @@ static const char PUT[] =
     "end\n"
     "local stands = g[1] .. g[2]\n"
     "if #ARGV[1] > 4096 then\n"
-    "  old = call('GETRANGE', KEYS[1], 0, 2670)\n"
-    "  if old == '' and call('EXISTS', KEYS[1]) == 0 then old = false end\n"
+    "  old = call('GETRANGE', key, 0, 2670)\n"
+    "  if old == '' and call('EXISTS', key) == 0 then old = false end\n"
     "  if ARGV[2] == '0' then\n"
-    "    call('SET', KEYS[1], ARGV[1])\n"
+    "    call('SET', key, ARGV[1])\n"
     "  else\n"
-    "    call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])\n"
+    "    call('SET', key, ARGV[1], 'PX', ARGV[2])\n"
     "  end\n"
     "elseif ARGV[2] == '0' then\n"
-    "  old = call('SET', KEYS[1], ARGV[1], 'GET')\n"
+    "  old = call('SET', key, ARGV[1], 'GET')\n"
     "else\n"
-    "  old = call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2], 'GET')\n"
+    "  old = call('SET', key, ARGV[1], 'PX', ARGV[2], 'GET')\n"
     "end\n"
     "local n, plain = 1, true\n"
-    "if old then\n"
-    "  if sub(old, 17, 32) == stands then\n"
-    "    n = 0\n"
-    "    plain = sub(old, 5, 5) == '\\0' and sub(old, 49, 64) == '\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0'\n"
-    "  elseif #old < 80 or sub(old, 1, 4) ~= '\\157Cb\\2' then\n"
-    "    n = 0\n"
-    "  end\n"
-    "end\n"
-    "if stands ~= ARGV[3] then call('SETRANGE', KEYS[1], 16, stands) end\n"
+    COMPARE
+    "if stands ~= ARGV[3] then call('SETRANGE', key, 16, stands) end\n"
     "if not plain then\n"
-    LIB_BASE
-    LIB_TAGS
-    LIB_UNINDEX
-    "  local e, flags = {name = KEYS[1], ns = KEYS[2], all = KEYS[3]}, byte(old, 5)\n"
-    "  local stop = sub(old, 57, 64) ~= NONE and u64(old, 33) or 0\n"
-    "  if flags >= 4 then unindex(e) end\n"
-    "  if flags % 2 == 1 or (stop > 0 and stop <= now()) or (flags % 4 >= 2 and not tags_stand(e, old)) then\n"
-    "    n = 1\n"
-    "  elseif sub(old, 49, 56) ~= NONE then\n"
-    "    call('SETRANGE', KEYS[1], 48, sub(old, 49, 56))\n"
-    "  end\n"
+    HEED
     "end\n"
     "if stands == ARGV[3] then return n end\n"
     "return {n, stands}\n";
 
+/* Entry by entry as PUT, but for large ones. What refuses one of them (another type, no memory) is that one's
+ * answer. */
+static const char PUT_MANY[] =
+    "local call, try, sub = redis.call, redis.pcall, string.sub\n"
+    "local ns, all, codes, result = KEYS[1], KEYS[2], {}, {'', ''}\n"
+    "local g = call('MGET', ns, all)\n"
+    "for i = 1, 2 do\n"
+    "  if not g[i] then\n"
+    "    g[i] = sub(ARGV[2], 9, 16)\n"
+    "    local r = try('SET', KEYS[i], g[i])\n"
+    "    if r.err then return r end\n"
+    "  end\n"
+    "end\n"
+    "local stands = g[1] .. g[2]\n"
+    "local wrong = stands ~= ARGV[1]\n"
+    "if wrong then result[2] = stands end\n"
+    "local at = 2\n"
+    "for i = 3, #KEYS do\n"
+    "  local key, record, px, old = KEYS[i], ARGV[at], ARGV[at + 1]\n"
+    "  at = at + 2\n"
+    "  if wrong then record = sub(record, 1, 16) .. stands .. sub(record, 33) end\n"
+    "  if px == '0' then\n"
+    "    old = try('SET', key, record, 'GET')\n"
+    "  else\n"
+    "    old = try('SET', key, record, 'PX', px, 'GET')\n"
+    "  end\n"
+    "  local n, plain = 1, true\n"
+    "  if type(old) == 'table' then\n"
+    "    n = 'E'\n"
+    "    result[#result + 1] = old\n"
+    "    old = false\n"
+    "  end\n"
+    COMPARE
+    "  if not plain then\n"
+    HEED
+    "  end\n"
+    "  codes[i - 2] = n\n"
+    "end\n"
+    "result[1] = table.concat(codes)\n"
+    "return result\n";
+
+/* Conditions alone, on nothing or on a plain entry: without the functions below, which cost more than the commands. */
+#define PUT_IF_PLAIN \
+    "if ARGV[6] == '' and ARGV[7] == '' and ARGV[8] == '' and string.byte(ARGV[1], 5) == 0 then\n" \
+    "  local call, sub, key, v, plain = redis.call, string.sub, KEYS[1], nil, true\n" \
+    "  local g, old = call('MGET', KEYS[2], KEYS[3]), call('GETRANGE', key, 0, " LUA_HEADER_LAST ")\n" \
+    "  local stands = g[1] and g[2] and g[1] .. g[2]\n" \
+    "  if #old == " LUA_HEADER " and sub(old, 1, 5) == '" LUA_MAGIC "\\0' then\n" \
+    "    if " LUA_GENERATIONS("old") " == stands then\n" \
+    "      v = sub(old, 9, 16)\n" \
+    "      plain = sub(old, 49, 72) == " PLAIN_TAIL " .. '\\0\\0\\0\\0\\0\\0\\0\\0'\n" \
+    "    end\n" \
+    "  else\n" \
+    "    plain = old == '' and call('EXISTS', key) == 0\n" \
+    "  end\n" \
+    "  if plain then\n" \
+    "    local function named(list)\n" \
+    "      if not v then return false end\n" \
+    "      if list == '*' then return true end\n" \
+    "      for i = 2, #list, 8 do\n" \
+    "        if sub(list, i, i + 7) == v then return true end\n" \
+    "      end\n" \
+    "      return false\n" \
+    "    end\n" \
+    "    if (ARGV[4] ~= '' and not named(ARGV[4])) or (ARGV[5] ~= '' and named(ARGV[5])) then\n" \
+    "      return {2, v or ''}\n" \
+    "    end\n" \
+    "    for i = 1, 2 do\n" \
+    "      if not g[i] then\n" \
+    "        g[i] = sub(ARGV[1], 9, 16)\n" \
+    "        call('SET', KEYS[i + 1], g[i])\n" \
+    "      end\n" \
+    "    end\n" \
+    "    stands = g[1] .. g[2]\n" \
+    "    if ARGV[2] == '0' then call('SET', key, ARGV[1]) else call('SET', key, ARGV[1], 'PX', ARGV[2]) end\n" \
+    "    local n = v and 0 or 1\n" \
+    "    if stands == ARGV[3] then return n end\n" \
+    "    call('SETRANGE', key, 16, stands)\n" \
+    "    return {n, stands}\n" \
+    "  end\n" \
+    "end\n"
+
 static const char PUT_IF[] =
+    PUT_IF_PLAIN
     LIB_BASE
     LIB_TAGS
     LIB_UNINDEX
@@ -209,6 +307,7 @@ const char *redis_script_text(enum redis_script script)
 {
     static const char *const texts[SCRIPTS] = {
         [SCRIPT_PUT] = PUT,
+        [SCRIPT_PUT_MANY] = PUT_MANY,
         [SCRIPT_PUT_IF] = PUT_IF,
         [SCRIPT_READ] = READ,
         [SCRIPT_DELETE] = DELETE,

@@ -15,7 +15,11 @@
  *   PUT      n | {n, generations}   n 0 replaced, 1 created; generations when
  *            those in the entry's header had to be corrected
  *            ARGV: entry, PX or "0", the generations in its header
- *   PUT_IF   the same; more arguments: conditions, fence or "", lease or "", most
+ *   PUT_MANY {codes, generations or "", errors}: for each a letter, 0 replaced, 1
+ *            created, E failed as the next error says; generations as PUT
+ *            KEYS: both generations, the entries
+ *            ARGV: the generations in all headers; for each entry it and PX or "0"
+ *   PUT_IF   as PUT; more arguments: conditions, fence or "", lease or "", most
  *            entries and bytes of the namespace, or "" and ""
  *   READ     nil | {version, state, ttl, sliding step, length,
  *            stored bytes or "", lease, ms left of it} | {lease, ms left of it}
@@ -36,6 +40,7 @@
 
 enum redis_script {
     SCRIPT_PUT,
+    SCRIPT_PUT_MANY,
     SCRIPT_PUT_IF,
     SCRIPT_READ,
     SCRIPT_DELETE,

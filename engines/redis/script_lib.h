@@ -5,6 +5,15 @@
  * return nil or an error reply to pass on, unless they say more. */
 #pragma once
 
+/* Where things are in an entry (record.h), as text of Lua: its magic inside a string, the length of its header and
+ * the offset of the header's last byte; the generations it carries; its end, sliding step, fence and stale
+ * window. `sub` is string.sub. */
+#define LUA_MAGIC "\\157Cb\\2"
+#define LUA_HEADER "80"
+#define LUA_HEADER_LAST "79"
+#define LUA_GENERATIONS(entry) "sub(" entry ", 17, 32)"
+#define LUA_TIMES(entry) "struct.unpack('>I8I8I8I8', " entry ", 33)"
+
 /* Times are milliseconds since the epoch by this server's clock, asked for once a script. */
 #define LIB_BASE \
     "local call, try, sub, byte = redis.call, redis.pcall, string.sub, string.byte\n" \
@@ -37,7 +46,7 @@
 #define LIB_TAGS \
     "local function tags(e, h)\n" \
     "  local keys, carried = {}, {}\n" \
-    "  local at = 81 + byte(h, 6)\n" \
+    "  local at = " LUA_HEADER " + 1 + byte(h, 6)\n" \
     "  local stop = at + byte(h, 7) * 256 + byte(h, 8)\n" \
     "  while at < stop do\n" \
     "    local len = byte(h, at)\n" \
@@ -86,14 +95,14 @@
     "    e.there = h ~= false\n" \
     "    h = h or ''\n" \
     "  else\n" \
-    "    h = try('GETRANGE', e.name, 0, 79)\n" \
+    "    h = try('GETRANGE', e.name, 0, " LUA_HEADER_LAST ")\n" \
     "    e.there = h ~= '' or call('EXISTS', e.name) == 1\n" \
     "  end\n" \
     "  if type(h) == 'table' then return h end\n" \
     "  e.g = e.g or call('MGET', e.ns, e.all)\n" \
     "  e.v, e.ours, e.foreign, e.indexed, e.fence, e.lease = nil, false, false, false, NONE, NONE\n" \
     "  e.h, e.whole = h, whole and h\n" \
-    "  if #h < 80 or sub(h, 1, 4) ~= '\\157Cb\\2' then\n" \
+    "  if #h < " LUA_HEADER " or sub(h, 1, 4) ~= '" LUA_MAGIC "' then\n" \
     "    if e.there then\n" \
     "      e.foreign = true\n" \
     "      e.v = string.gsub(sub(redis.sha1hex(whole and h or call('GET', e.name)), 1, 16), '%x%x',\n" \
@@ -103,9 +112,11 @@
     "  end\n" \
     "  local flags = byte(h, 5)\n" \
     "  e.indexed = flags >= 4\n" \
-    "  if not e.g[1] or not e.g[2] or sub(h, 17, 32) ~= e.g[1] .. e.g[2] then return end\n" \
+    "  if not e.g[1] or not e.g[2] or " LUA_GENERATIONS("h") " ~= e.g[1] .. e.g[2] then return end\n" \
     "  if flags % 4 >= 2 then\n" \
-    "    if not whole then e.h = call('GETRANGE', e.name, 0, 79 + byte(h, 6) + byte(h, 7) * 256 + byte(h, 8)) end\n" \
+    "    if not whole then\n" \
+    "      e.h = call('GETRANGE', e.name, 0, " LUA_HEADER_LAST " + byte(h, 6) + byte(h, 7) * 256 + byte(h, 8))\n" \
+    "    end\n" \
     "    if not tags_stand(e, e.h) then return end\n" \
     "  end\n" \
     "  e.ours = true\n" \
@@ -118,7 +129,7 @@
     "end\n" \
     "local function length(e)\n" \
     "  local n = e.whole and #e.whole or call('STRLEN', e.name)\n" \
-    "  return e.foreign and n or n - 80 - byte(e.h, 6) - byte(e.h, 7) * 256 - byte(e.h, 8)\n" \
+    "  return e.foreign and n or n - " LUA_HEADER " - byte(e.h, 6) - byte(e.h, 7) * 256 - byte(e.h, 8)\n" \
     "end\n" \
     "local function drop(e)\n" \
     "  local r = try('UNLINK', e.name)\n" \
@@ -232,7 +243,7 @@
     "    local life = stop > 0 and math.max(px, stop - now()) or 0\n" \
     "    local keys = tags(e, record)\n" \
     "    local stand = call('MGET', unpack(keys))\n" \
-    "    head = head .. sub(record, 57, 80 + byte(record, 6))\n" \
+    "    head = head .. sub(record, 57, " LUA_HEADER " + byte(record, 6))\n" \
     "    for i = 1, #keys do\n" \
     "      if stand[i] then\n" \
     "        outlive(life, keys[i])\n" \
@@ -251,7 +262,7 @@
     "  if r.err then return r end\n" \
     "  if head ~= sub(record, 1, #head) then call('SETRANGE', e.name, 0, head) end\n" \
     "  if most ~= '' then\n" \
-    "    local size = #record - 80 - byte(record, 6) - byte(record, 7) * 256 - byte(record, 8)\n" \
+    "    local size = #record - " LUA_HEADER " - byte(record, 6) - byte(record, 7) * 256 - byte(record, 8)\n" \
     "    index(e, px, size, tonumber(most), tonumber(room))\n" \
     "  elseif e.indexed then\n" \
     "    unindex(e)\n" \
@@ -267,7 +278,7 @@
     "  if e.lease ~= NONE and e.lease ~= token then return {2, u64(e.h, 73) - now()} end\n" \
     "  local fault = generate(e, token)\n" \
     "  if fault then return string.find(fault.err, 'OOM', 1, true) and {0, 0} or fault end\n" \
-    "  local marker = '\\157Cb\\2\\1\\0\\0\\0' .. token .. e.g[1] .. e.g[2] .. NONE .. NONE .. NONE .. NONE\n" \
+    "  local marker = '" LUA_MAGIC "\\1\\0\\0\\0' .. token .. e.g[1] .. e.g[2] .. NONE .. NONE .. NONE .. NONE\n" \
     "  local r = try('SET', e.name, marker .. token .. struct.pack('>I8', now() + ms), 'PX', ms)\n" \
     /* Without memory nobody has it, and the miss is what it is. */ \
     "  if r.err then return string.find(r.err, 'OOM', 1, true) and {0, 0} or r end\n" \

@@ -46,6 +46,15 @@ static void retire(struct redis_node *node)
         redis_link_doom(&node->links[i], LINK_DROPPED, "another server is the master now");
 }
 
+/* Each session follows; the first one counts. */
+static void note_failover(struct redis_engine *engine, struct redis_breaker *master)
+{
+    struct redis_breaker *before = atomic_exchange(&engine->master, master);
+
+    if (before && before != master)
+        atomic_fetch_add(&engine->failovers, 1);
+}
+
 static void follow(struct sentinel *sentinel, struct bytes host, struct bytes port_text)
 {
     struct redis_session *session = sentinel->session;
@@ -68,6 +77,7 @@ static void follow(struct sentinel *sentinel, struct bytes host, struct bytes po
         retire(sentinel->master);
     node->next = session->nodes;
     session->nodes = node;
+    note_failover(session->engine, node->breaker);
     sentinel->master = node;
     session->roused = true;
     redis_node_tick(node, loop_now(session->base.loop));

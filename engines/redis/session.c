@@ -242,6 +242,7 @@ static const struct engine_table table = {
     .cancel = cancel,
     .ready = ready,
     .close = close_engine,
+    .facts = redis_tell_facts,
 };
 
 struct engine *redis_open(const struct redis_options *options, char **error)

@@ -6,9 +6,10 @@
  *   command.c   what an operation says to the server
  *   answer.c    what the server's reply means
  *   atomic.c    several operations as one step
- *   gather.c    several reads as one command
+ *   gather.c    several reads, or several writes, as one command
  *   flush.c     a flush of a cluster
  *   sweep.c     removes what a flush left behind
+ *   facts.c     what is told of the servers
  *   confirm.c   writes that wait for replicas
  *   topology.h  which server: standalone, Sentinel, Cluster
  *
@@ -44,6 +45,9 @@ struct redis_engine {
     _Atomic unsigned links;       /* open or being opened */
     _Atomic unsigned links_ready;
     _Atomic(const char *) reason; /* why none is ready */
+    _Atomic uint64_t asked_ns;    /* when someone last wanted to know facts */
+    _Atomic uint64_t redirections, failovers;
+    _Atomic(struct redis_breaker *) master; /* the last that Sentinel named */
 };
 
 struct redis_session;
@@ -60,6 +64,8 @@ struct redis_node {
     struct redis_link links[NODE_LINKS_MAX];
     struct redis_confirm *unconfirmed[NODE_LINKS_MAX]; /* this turn's writes of each link */
     unsigned link_count;
+    struct redis_call look; /* INFO, while `looking` */
+    bool looking;
     bool retired; /* no longer part of the topology: freed in the next tick */
     bool seen;    /* cluster: named by the newest map */
 };
@@ -70,7 +76,7 @@ struct redis_task {
     struct redis_session *session;
     struct engine_op *op;      /* NULL: cancelled */
     struct redis_flush *flush; /* it is a part of this one */
-    struct redis_gather *gather; /* it reads for several operations; `op` is one of them */
+    struct redis_gather *gather; /* it reads or writes for several operations; `op` is one of them */
     struct redis_node *node;  /* where it was sent, or must be (redirected) */
     struct redis_link *link;
     struct redis_task *next, *prev; /* waiting, confirming or free */
@@ -84,6 +90,7 @@ struct redis_task {
     bool waiting;
     bool held;
     bool writes;
+    bool ordered;     /* of a batch that writes: over the same link as the others */
     bool retried;     /* a read that was lost once */
     bool scripted;    /* GET: by the READ script */
     bool with_text;   /* EVAL, the server forgot the script */
@@ -134,6 +141,7 @@ struct redis_session {
     struct redis_task *free_tasks;
     size_t free_count;
     bool roused; /* what waits is to be looked at again */
+    bool ordered; /* a batch that writes is being submitted */
     uint64_t random;
     struct redis_sweep sweep;
     struct redis_guess guesses[SESSION_GUESSES];
@@ -159,10 +167,21 @@ void redis_node_settle(struct redis_node *node);
 
 /* The link for the next command: ready and with room, or NULL. */
 struct redis_link *redis_node_link(struct redis_node *node, bool writes);
+/* The same link for all of a turn, whatever it has to do: for commands whose order matters. */
+struct redis_link *redis_node_ordered_link(struct redis_node *node);
 bool redis_node_is_ready(const struct redis_node *node);
 
 /* Frees the retired nodes that owe no reply. Not from inside a reply. */
 void redis_nodes_drop_retired(struct redis_session *session);
+
+/* ---- facts.c ---- */
+
+/* The facts function of the engine's table. */
+void redis_tell_facts(struct engine *base, engine_fact_fn *fn, void *context);
+/* Looks at the node's server when it is time to. */
+void redis_look_tick(struct redis_node *node, uint64_t now);
+/* Takes what INFO answered. False, and nothing changed: it misses something. */
+bool redis_look_read(struct redis_look *look, struct bytes info);
 
 /* ---- task.c ---- */
 
@@ -200,15 +219,20 @@ bool redis_command_send(struct redis_task *task, struct redis_link *link) MUST_C
 void redis_command_script(struct redis_task *task, struct outbox *outbox, enum redis_script script, size_t keys,
                           size_t arguments);
 
-/* Parts of it that an atomic step is made of, too. The record of a PUT, its
- * time to live and its generations: three arguments. `version` is the new one. */
+/* Parts of it that other commands are made of, too. The record of a PUT and its
+ * time to live: two arguments. `version` is the new one. */
 void redis_command_record(struct redis_task *task, struct engine_op *op, uint64_t version, struct outbox *outbox);
+/* The generations that such a record carries: one. */
+void redis_command_generations(const struct redis_task *task, struct bytes ns, struct outbox *outbox);
 /* Two arguments. */
 void redis_command_conditions(struct outbox *outbox, const struct engine_condition *condition);
 /* What a PUT asks for besides: four arguments. */
 void redis_command_extras(const struct redis_task *task, const struct engine_op *op, struct outbox *outbox);
 /* Three arguments of READ. */
 void redis_command_read(const struct engine_op *op, struct outbox *outbox);
+
+/* Whether a PUT stores a value for some time, and nothing else: any other takes the longer script. */
+bool redis_command_is_plain(const struct redis_session *session, const struct engine_op *op) MUST_CHECK;
 
 /* The most that the value of a PUT may have, by the engine and by its namespace. */
 size_t redis_command_most_bytes(const struct redis_session *session, const struct engine_op *op);
@@ -224,12 +248,14 @@ unsigned redis_atomic_take(struct redis_task *task, struct redisReply *reply);
 /* As submit_batch of an engine's table. */
 void redis_gather_submit(struct engine_session *base, struct engine_op *const *ops, size_t count,
                          enum engine_progress *progress);
-/* The MGET of those operations that are still there. */
+/* The command of those operations that are still there. */
 bool redis_gather_send(struct redis_task *task, struct redis_link *link) MUST_CHECK;
 /* Takes the reply; the task is gone. */
 void redis_gather_take(struct redis_task *task, struct redisReply *reply);
 /* As redis_task_finish() for all of them, and redis_task_cancel() for one. */
 void redis_gather_finish(struct redis_task *task, enum engine_status status, const char *detail);
+/* Each goes on by itself; the task is gone. */
+void redis_gather_disband(struct redis_task *task);
 enum engine_status redis_gather_cancel(struct redis_task *task, struct engine_op *op);
 
 /* ---- flush.c ---- */

@@ -36,7 +36,7 @@ struct redis_task *redis_task_create(struct redis_session *session)
         task = malloc(sizeof *task);
     }
     if (task)
-        *task = (struct redis_task){ .session = session };
+        *task = (struct redis_task){ .session = session, .ordered = session->ordered };
     return task;
 }
 
@@ -113,7 +113,7 @@ enum engine_status redis_task_start(struct redis_task *task, const char **detail
         enqueue(task);
         return ENGINE_STATUSES;
     }
-    link = redis_node_link(task->node, task->writes);
+    link = task->ordered ? redis_node_ordered_link(task->node) : redis_node_link(task->node, task->writes);
     if (link)
         return send_to(task, link, detail);
     if (redis_node_is_ready(task->node)) {

@@ -52,3 +52,32 @@ def _check(servers, start_service):
         assert connection.request("POST", "/flush", (), b"").status == 200
         wait_until(lambda: not any(b":kept:" in name or b":gone:k" in name for name in _names(servers)
                                    if name != b"gone:k1"), timeout=30, what="sweep of all")
+
+
+def _take(connection, path, body, wanted=200):
+    answer = connection.request("POST", path, {"Content-Type": "application/json"}, body)
+    assert answer.status == wanted, answer
+    return answer.json()
+
+
+@pytest.mark.parametrize("kind", [RedisServer, ClusterSet])
+def test_counters_limits_and_locks_outlive_flush_and_sweep(kind, start_service):
+    servers = kind().start()
+    try:
+        service = start_service(servers.settings())
+        with service.connect() as connection:
+            _take(connection, "/counters/n/x", b'{"by":5}')
+            _take(connection, "/limits/n/x", b'{"limit":10,"window":600,"cost":2}')
+            _take(connection, "/locks/n/x", b'{"ttl":600}', 201)
+            for index in range(50):
+                assert connection.request("PUT", f"/raw/n/k{index}?ttl=none", (), b"v").status == 201
+            for target in ("/flush?namespace=n", "/flush"):
+                assert connection.request("POST", target, (), b"").status == 200
+            wait_until(lambda: not any(b":n:k" in name for name in _names(servers)), timeout=30, what="sweep")
+            assert connection.request("GET", "/counters/n/x").json()["value"] == 5
+            assert _take(connection, "/limits/n/x", b'{"limit":10,"window":600,"cost":1}')["remaining"] == 7
+            _take(connection, "/locks/n/x", b'{"ttl":600}', 409)
+            kinds = {name.split(b"::")[1].split(b":")[0] for name in _names(servers) if b"::" in name}
+            assert {b"counter", b"limit", b"lock"} <= kinds, kinds
+    finally:
+        servers.stop()
