@@ -9,10 +9,16 @@
 # pkg-config file of libmemcached asks for. libsasl2-modules: without it libmemcached cannot send a user's name and
 # password, and every server seems to refuse them.
 BUILD_PACKAGES="gcc libc6-dev cmake ninja-build make pkgconf libmicrohttpd-dev libjansson-dev libuv1-dev libsodium-dev \
-libhiredis-dev libmemcached-dev libmimalloc-dev libssl-dev libsasl2-modules"
+libhiredis-dev libmemcached-dev libmimalloc-dev libgnutls28-dev libssl-dev libsasl2-modules"
 
 # Real engines are part of the tests; their packages' own daemons stay off.
-TEST_PACKAGES="libcriterion-dev python3 python3-pytest redis-server redis-sentinel redis-tools memcached"
+TEST_PACKAGES="libcriterion-dev curl python3 python3-pytest python3-jsonschema redis-server redis-sentinel redis-tools memcached prometheus openssl"
+
+# What the image takes from its build stage beside the libraries.
+IMAGE_PACKAGES="ca-certificates"
+
+# What makes and judges the packages (deploy/debian, tests/packaging).
+PACKAGING_PACKAGES="dpkg-dev file gzip lintian mandoc man-db systemd bash-completion openssl ca-certificates docker-compose"
 
 package_is_installed() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
@@ -46,7 +52,7 @@ install_quietly() {
         apt-get -q -y -o DPkg::Lock::Timeout=300 --no-install-recommends install "$@"
         for package in "$@"; do
             case $package in
-            redis-server | redis-sentinel | memcached | nginx* | webdis) update-rc.d "$package" disable >/dev/null 2>&1 || true ;;
+            redis-server | redis-sentinel | memcached | prometheus | nginx* | webdis) update-rc.d "$package" disable >/dev/null 2>&1 || true ;;
             esac
         done
     ' install "$@"

@@ -19,6 +19,7 @@
  * threads of its own brings results home with loop_post(). */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -263,6 +264,7 @@ struct engine_op {
     int64_t lease_left_ms;   /* HELD: until it ends by itself */
     size_t limit;       /* TOO_LARGE: bytes the engine takes at most */
     const char *detail; /* failures: a static text for people, or NULL */
+    uint64_t took_ns;   /* where the session is observed: what the observer was told, else 0 */
 
     /* This layer's and the engine's, while the op is pending. */
     struct engine_op *next, *prev;
@@ -323,6 +325,42 @@ typedef enum engine_status engine_cancel_fn(struct engine_session *session, stru
  * static text for /readyz. Never blocks. */
 typedef bool engine_ready_fn(struct engine *engine, const char **reason);
 
+/* What an engine tells of itself and of its servers, for those who watch it.
+ * Numbers; a truth is 1 or 0. */
+enum engine_fact {
+    /* Of an engine in this process. */
+    ENGINE_FACT_USED_BYTES,
+    ENGINE_FACT_MAX_BYTES,
+    ENGINE_FACT_ENTRIES,
+    ENGINE_FACT_CELLS, /* counters, limits and locks */
+    ENGINE_FACT_EVICTIONS,
+    ENGINE_FACT_EXPIRATIONS,
+    /* Of an engine with servers, since the start. */
+    ENGINE_FACT_REDIRECTIONS,
+    ENGINE_FACT_FAILOVERS,
+    /* Of each server, as this process sees it. */
+    ENGINE_FACT_CONNECTIONS, /* ready */
+    ENGINE_FACT_CONNECTS,    /* that became ready, since the start */
+    ENGINE_FACT_CONNECT_FAILURES,
+    ENGINE_FACT_QUEUED, /* operations accepted and not answered */
+    ENGINE_FACT_BREAKER_OPEN,
+    /* Of each server, as it says itself; left out while it is not known. */
+    ENGINE_FACT_SERVER_UP, /* it answered the last look */
+    ENGINE_FACT_SERVER_IS_MASTER,
+    ENGINE_FACT_SERVER_USED_BYTES,
+    ENGINE_FACT_SERVER_MAX_BYTES, /* 0: no bound */
+    ENGINE_FACT_SERVER_EVICTIONS, /* since the server's start */
+    ENGINE_FACT_SERVER_REPLICAS,
+    ENGINE_FACT_SERVER_ITEMS,
+    ENGINE_FACTS
+};
+
+/* `server` is host:port, borrowed during the call; empty: the engine itself. */
+typedef void engine_fact_fn(void *context, enum engine_fact fact, struct bytes server, double value);
+
+/* Tells all facts, in any order. Any thread; never blocks. NULL: none. */
+typedef void engine_facts_fn(struct engine *engine, engine_fact_fn *fn, void *context);
+
 /* Frees everything. All sessions are detached. */
 typedef void engine_close_fn(struct engine *engine);
 
@@ -335,6 +373,7 @@ struct engine_table {
     engine_cancel_fn *cancel;
     engine_ready_fn *ready;
     engine_close_fn *close;
+    engine_facts_fn *facts;
 };
 
 /* Bases: the first member of each engine's own structs. */
@@ -343,6 +382,17 @@ struct engine {
     const char *name;        /* for people; a decorator has that of what it wraps */
     unsigned capabilities;   /* enum engine_capability, fixed after open */
     size_t max_value_bytes;  /* the engine's own limit; 0: none */
+};
+
+/* Sees each operation once, with its results, before its submitter does, and
+ * must neither change nor keep it. Not called for what the submitter gave up. */
+typedef void engine_observer_fn(void *context, const struct engine_op *op, uint64_t duration_ns);
+
+struct engine_observer {
+    engine_observer_fn *fn; /* NULL: nobody looks */
+    void *context;
+    uint64_t turn_ns[ENGINE_TOUCH + 1];  /* when a verb was timed last */
+    uint64_t timed_ns[ENGINE_TOUCH + 1]; /* how long it took then */
 };
 
 struct engine_session {
@@ -357,11 +407,12 @@ struct engine_session {
     void (*completed)(struct engine_session *session, struct engine_op *op);
     /* Outermost session only: pending operations, soonest deadline first. */
     struct engine_op *pending_head, *pending_tail;
-    size_t pending_count;
+    _Atomic size_t pending_count; /* written by the session's thread, read by any */
     struct loop_timer *deadline_timer;
     uint64_t deadline_armed_ns; /* when the timer fires; UINT64_MAX: not set */
     bool granted;               /* it fired late, and a turn was granted */
     bool detaching;             /* what is submitted now is answered UNAVAILABLE */
+    struct engine_observer observer; /* outermost session only */
 };
 
 /* Sets the base's fields; the first thing an attach function does. */
@@ -372,7 +423,17 @@ void engine_session_init(struct engine_session *session, struct engine *engine, 
 struct engine_session *engine_attach(struct engine *engine, struct loop *loop) MUST_CHECK;
 void engine_detach(struct engine_session *session); /* NULL is allowed */
 
+/* Has `fn` called on the session's thread for each operation from now on, with
+ * the time from its submission to its result. What is done at once is timed by
+ * the clock, but of several GET, PUT, DELETE or TOUCH with one now_ns (those of
+ * one turn of the loop) only the first of each verb: the others are taken to
+ * be like it. What was pending is timed by the turns of the loop. */
+void engine_observe(struct engine_session *session, engine_observer_fn *fn, void *context);
+
 enum engine_progress engine_submit(struct engine_session *session, struct engine_op *op) MUST_CHECK;
+
+/* Any thread: how many operations are pending, just now. */
+size_t engine_pending(const struct engine_session *session);
 
 /* One trip for many; `progress[i]` as engine_submit() would have returned.
  * Returns how many are pending. */
@@ -384,6 +445,9 @@ size_t engine_submit_batch(struct engine_session *session, struct engine_op *con
 enum engine_status engine_cancel(struct engine_session *session, struct engine_op *op);
 
 bool engine_ready(struct engine *engine, const char **reason) MUST_CHECK;
+
+/* Calls `fn` for each fact that the engine has; any thread, never blocks. */
+void engine_tell_facts(struct engine *engine, engine_fact_fn *fn, void *context);
 void engine_close(struct engine *engine); /* NULL is allowed */
 
 /* ---- What an engine calls ---- */

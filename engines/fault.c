@@ -235,6 +235,11 @@ static bool is_ready(struct engine *engine, const char **reason)
     return false;
 }
 
+static void tell_facts(struct engine *engine, engine_fact_fn *fn, void *context)
+{
+    engine_tell_facts(((struct fault_engine *)engine)->inner, fn, context);
+}
+
 static void close_engine(struct engine *engine)
 {
     struct fault_engine *fault = (struct fault_engine *)engine;
@@ -252,6 +257,7 @@ static const struct engine_table fault_table = {
     .cancel = cancel,
     .ready = is_ready,
     .close = close_engine,
+    .facts = tell_facts,
 };
 
 struct engine *fault_open(struct engine *inner)

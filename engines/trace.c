@@ -107,6 +107,11 @@ static bool is_ready(struct engine *engine, const char **reason)
     return engine_ready(((struct trace_engine *)engine)->inner, reason);
 }
 
+static void tell_facts(struct engine *engine, engine_fact_fn *fn, void *context)
+{
+    engine_tell_facts(((struct trace_engine *)engine)->inner, fn, context);
+}
+
 static void close_engine(struct engine *engine)
 {
     engine_close(((struct trace_engine *)engine)->inner);
@@ -122,6 +127,7 @@ static const struct engine_table trace_table = {
     .cancel = cancel,
     .ready = is_ready,
     .close = close_engine,
+    .facts = tell_facts,
 };
 
 struct engine *trace_open(struct engine *inner, const struct trace_options *options)

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "routes/access.h"
 #include "routes/lock_wait.h"
 #include "routes/outcome.h"
 #include "routes/pause.h"
@@ -17,11 +18,30 @@ struct routes {
     const struct settings *settings;
     bool (*draining)(void *context);
     void *draining_context;
+    struct metrics *metrics;
     unsigned thread_count;
     struct routes_thread *threads[THREADS_MAX];
 };
 
 /* ---- Threads ---- */
+
+static void sample(void *context)
+{
+    struct routes_thread *thread = context;
+
+    metrics_sample(thread->routes->metrics, loop_now(thread->loop));
+}
+
+/* One thread does it for all. */
+static bool start_sampling(struct routes_thread *thread)
+{
+    if (thread->routes->thread_count > 0)
+        return true;
+    thread->sample_timer = loop_timer_create(thread->loop, sample, thread);
+    if (thread->sample_timer)
+        loop_timer_every(thread->sample_timer, METRICS_SAMPLE_MS);
+    return thread->sample_timer != NULL;
+}
 
 static void *thread_start(void *context, struct loop *loop)
 {
@@ -40,6 +60,13 @@ static void *thread_start(void *context, struct loop *loop)
         free(thread);
         return NULL;
     }
+    thread->metrics = metrics_attach(routes->metrics, thread->session);
+    if (!thread->metrics || !start_sampling(thread)) {
+        engine_detach(thread->session);
+        free(thread);
+        return NULL;
+    }
+    engine_observe(thread->session, metrics_operation, thread->metrics);
     thread->settings = settings_ref(routes->settings);
     routes->threads[routes->thread_count++] = thread;
     return thread;
@@ -60,6 +87,7 @@ static void thread_stop(void *context)
     struct routes_thread *thread = context;
 
     engine_detach(thread->session);
+    loop_timer_destroy(thread->sample_timer);
     settings_unref(thread->settings);
     free(thread);
 }
@@ -111,6 +139,31 @@ static void answer_not_allowed(struct http_exchange *ex, const struct route *rou
     problem_send(ex, PROBLEM_METHOD_NOT_ALLOWED, "this method is not for this resource; see Allow");
 }
 
+/* With an admin port, what needs admin is there, and nothing else but the
+ * probes. */
+static bool is_served_here(struct http_exchange *ex, const struct route *route)
+{
+    bool for_admin = route->access == ROUTE_ACCESS_ADMIN;
+
+    if (http_request(ex)->admin)
+        return for_admin || route->is_probe;
+    return !for_admin || !route_thread(ex)->settings->has_admin_port;
+}
+
+/* May it, and is there room for it? The way to a method's own begin. */
+static void begin_method(struct http_exchange *ex)
+{
+    const struct route *route = route_state(ex)->route;
+    const struct http_request *request = http_request(ex);
+
+    if (!access_check(ex))
+        return;
+    if (!route->is_probe && !request->admin && !http_admit(ex))
+        problem_send(ex, PROBLEM_OVERLOADED, "too many requests in flight");
+    else if (route->methods[request->method].begin)
+        route->methods[request->method].begin(ex);
+}
+
 static void begin(struct http_exchange *ex)
 {
     struct route_state *state = route_state(ex);
@@ -124,7 +177,7 @@ static void begin(struct http_exchange *ex)
         return;
     }
     route = route_find(request->path, &rest);
-    if (!route) {
+    if (!route || !is_served_here(ex, route)) {
         problem_send(ex, PROBLEM_NO_ROUTE, "no such route; GET /capabilities tells what there is");
         return;
     }
@@ -144,10 +197,8 @@ static void begin(struct http_exchange *ex)
     }
     if (!route->methods[request->method].complete)
         request->method == HTTP_OPTIONS ? answer_options(ex, route) : answer_not_allowed(ex, route);
-    else if (!route->is_probe && !http_admit(ex))
-        problem_send(ex, PROBLEM_OVERLOADED, "too many requests in flight");
-    else if (route->methods[request->method].begin)
-        route->methods[request->method].begin(ex);
+    else
+        begin_method(ex);
 }
 
 static void complete(struct http_exchange *ex)
@@ -165,6 +216,17 @@ static void end(struct http_exchange *ex)
         route_state(ex)->end_work(ex);
 }
 
+static void record(struct http_exchange *ex, const struct http_record *how)
+{
+    const struct http_request *request = http_request(ex);
+    const struct route *route = how->begun ? route_state(ex)->route : NULL;
+
+    metrics_request(route_thread(ex)->metrics, route_number(route),
+                    request->method_name.ptr ? request->method : HTTP_METHOD_OTHER, how);
+    if (how->begun)
+        slow_log_record(ex, how);
+}
+
 /* ---- Operations ---- */
 
 static void finish_pending(struct engine_op *op)
@@ -172,6 +234,7 @@ static void finish_pending(struct engine_op *op)
     struct http_exchange *ex = op->context;
 
     route_state(ex)->pending = false;
+    route_state(ex)->engine_ns += op->took_ns;
     route_state(ex)->finish(ex);
 }
 
@@ -189,9 +252,12 @@ void route_submit(struct http_exchange *ex, enum engine_verb verb, void (*finish
     op->done = finish_pending;
     op->context = ex;
     state->finish = finish;
+    state->submissions++;
     state->pending = engine_submit(thread->session, op) == ENGINE_PENDING;
-    if (!state->pending)
-        finish(ex);
+    if (state->pending)
+        return;
+    state->engine_ns += op->took_ns;
+    finish(ex);
 }
 
 /* ---- Making ---- */
@@ -202,6 +268,11 @@ struct routes *routes_create(struct engine *engine, const struct settings *setti
 
     if (!routes)
         return NULL;
+    routes->metrics = metrics_create();
+    if (!routes->metrics) {
+        free(routes);
+        return NULL;
+    }
     routes->engine = engine;
     routes->settings = settings_ref(settings);
     routes->app = (struct http_app){
@@ -212,6 +283,7 @@ struct routes *routes_create(struct engine *engine, const struct settings *setti
         .begin = begin,
         .complete = complete,
         .end = end,
+        .record = record,
         .refuse = problem_refuse,
         .context = routes,
     };
@@ -233,8 +305,14 @@ void routes_destroy(struct routes *routes)
 {
     if (!routes)
         return;
+    metrics_destroy(routes->metrics);
     settings_unref(routes->settings);
     free(routes);
+}
+
+void routes_count_reload(struct routes *routes, enum metrics_file file, bool taken)
+{
+    metrics_reloaded(routes->metrics, file, taken);
 }
 
 const struct http_app *routes_app(struct routes *routes)

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "engines/engine.h"
+#include "routes/metrics.h"
 #include "service/config/settings.h"
 #include "service/http/exchange.h"
 
@@ -17,6 +18,9 @@ struct routes;
 struct routes *routes_create(struct engine *engine, const struct settings *settings) MUST_CHECK;
 void routes_set_draining(struct routes *routes, bool (*draining)(void *context), void *context);
 void routes_destroy(struct routes *routes); /* NULL is allowed */
+
+/* Any thread: a file was read again, or refused (metrics). */
+void routes_count_reload(struct routes *routes, enum metrics_file file, bool taken);
 
 /* The callbacks for http_server_start(); lives as long as `routes`. */
 const struct http_app *routes_app(struct routes *routes);

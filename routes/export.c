@@ -5,7 +5,8 @@
  * Each entry that stands all the while is there. One that has gone between its
  * page and its turn is left out, and so is one whose TTL is over and that is
  * only served stale. A failure before the first line is answered as such; a
- * later one cuts the connection. */
+ * later one cuts the connection. Between two steps that gave no line others
+ * have the thread (pause.h). */
 #include <stdlib.h>
 
 #include "routes/batch.h"
@@ -14,6 +15,7 @@
 #include "routes/export_line.h"
 #include "routes/field.h"
 #include "routes/outcome.h"
+#include "routes/pause.h"
 #include "routes/problem.h"
 #include "service/base/clock.h"
 
@@ -41,6 +43,7 @@ struct export {
     struct buffer text; /* a piece */
     size_t text_sent;
     struct batch_trip trip;
+    struct pause *pause;
     char memory[EXPORT_PIECE_MAX];
 };
 
@@ -91,6 +94,7 @@ static void end_export(struct http_exchange *ex)
 
     batch_trip_cancel(&export->trip);
     drop_entries(export);
+    pause_destroy(export->pause);
     free(export->listing.page);
     free(export->page);
     free(export);
@@ -106,12 +110,18 @@ static const struct engine_op *find_failure(const struct export *export)
 }
 
 static ssize_t fill(struct http_exchange *ex, char *out, size_t max);
+static bool next_line(struct export *export);
+static bool is_over(const struct export *export);
 
 /* The engine did its part, or `failure` says why not. */
 static void go_on(struct export *export, const struct engine_op *failure)
 {
     struct http_exchange *ex = export->ex;
 
+    if (!failure && !next_line(export) && !is_over(export)) {
+        pause_take(export->pause);
+        return;
+    }
     export->waiting = false;
     export->failed = failure != NULL;
     if (export->begun) {
@@ -202,16 +212,25 @@ static void page_listed(struct http_exchange *ex)
         go_on(export, NULL);
 }
 
-static void ask(struct export *export)
+static void ask(struct http_exchange *ex)
 {
+    struct export *export = export_of(ex);
+
     export->waiting = true;
     if (export->page && export->page_next < export->page->count) {
         read_entries(export);
         return;
     }
     drop_entries(export);
-    route_state(export->ex)->op.listing = &export->listing;
-    route_submit(export->ex, ENGINE_LIST, page_listed);
+    route_state(ex)->op.listing = &export->listing;
+    route_submit(ex, ENGINE_LIST, page_listed);
+}
+
+static void give_up(struct http_exchange *ex)
+{
+    const struct engine_op stopped = { .verb = ENGINE_LIST, .status = ENGINE_UNAVAILABLE, .detail = "shutting down" };
+
+    go_on(export_of(ex), &stopped);
 }
 
 /* ---- The client's part ---- */
@@ -269,7 +288,7 @@ static ssize_t fill(struct http_exchange *ex, char *out, size_t max)
         if (!route_thread(ex)->session)
             export->failed = true;
         else
-            ask(export);
+            ask(ex);
     }
     if (n > 0)
         return (ssize_t)n;
@@ -313,7 +332,8 @@ static struct export *create_export(struct http_exchange *ex)
     buffer_init_fixed(&export->text, export->memory, sizeof export->memory);
     route_state(ex)->work = export;
     route_state(ex)->end_work = end_export;
-    return export;
+    export->pause = pause_create(ex, ask, give_up);
+    return export->pause ? export : NULL;
 }
 
 void export_answer(struct http_exchange *ex)
@@ -330,5 +350,5 @@ void export_answer(struct http_exchange *ex)
     if (!export)
         problem_send(ex, PROBLEM_OVERLOADED, "too much in memory");
     else if (read_parameters(ex, export))
-        ask(export);
+        ask(ex);
 }

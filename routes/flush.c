@@ -1,3 +1,4 @@
+#include "routes/access.h"
 #include "routes/body.h"
 #include "routes/outcome.h"
 #include "routes/problem.h"
@@ -112,7 +113,7 @@ void flush_complete(struct http_exchange *ex)
         problem_send_about(ex, PROBLEM_BAD_REQUEST, culprit, fault);
         return;
     }
-    if (!is_possible(ex, &flush))
+    if (!access_check_flush(ex, flush.ns) || !is_possible(ex, &flush))
         return;
     state->entry = (struct path_entry){ flush.ns, flush.prefix };
     http_note_route(ex, state->route->name, flush.ns);

@@ -158,6 +158,7 @@ struct lock_wait *lock_wait_create(struct http_exchange *ex, uint64_t until_ns, 
 
     if (!wait)
         return NULL;
+    route_state(ex)->waits = true;
     *wait = (struct lock_wait){ .ex = ex,
                                 .thread = thread,
                                 .timer = loop_timer_create(thread->loop, on_timer, wait),

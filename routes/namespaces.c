@@ -4,9 +4,11 @@
  * exactly, in the order of their bytes, each asked for in one trip; then those
  * that the engine knows besides, in the engine's own order. An engine that
  * cannot list knows none, and has no counts. A cursor tells the part by its
- * kind. Threading: the exchange's. */
+ * kind. A caller is told of the namespaces that his token is for.
+ * Threading: the exchange's. */
 #include <stdlib.h>
 
+#include "routes/access.h"
 #include "routes/crowd.h"
 #include "routes/cursor.h"
 #include "routes/outcome.h"
@@ -28,7 +30,9 @@ struct work {
     struct buffer text;
     size_t told;
     size_t from; /* policies with an exact name: those before it were told earlier */
-    /* One trip about these. */
+    struct access access; /* by these settings */
+    /* One trip about these, by their places among the policies. */
+    size_t *named;
     struct crowd crowd;
     struct engine_op *ops;
     struct engine_listing *listings;
@@ -47,6 +51,7 @@ static void end_work(struct http_exchange *ex)
     crowd_cancel(&work->crowd, work->ops, work->count);
     for (size_t i = 0; i < work->count; i++)
         free(work->listings[i].page);
+    free(work->named);
     free(work->ops);
     free(work->listings);
     pages_release(&work->pages);
@@ -65,6 +70,7 @@ static struct work *create_work(struct http_exchange *ex)
         return NULL;
     }
     work->settings = settings_ref(thread->settings);
+    work->access = access_of(ex, work->settings);
     work->pages.listing.limit = 1;
     work->crowd = (struct crowd){ .session = thread->session, .context = ex };
     buffer_init(&work->text, PAGES_LIMIT_MAX * ITEM_MAX);
@@ -202,6 +208,8 @@ static void finish_known(struct http_exchange *ex)
 
         if (policy && !policy->is_prefix)
             continue; /* told in the first part */
+        if (!access_sees(&work->access, page->items[i].key))
+            continue;
         begin_item(work);
         add_namespace(ex, page->items[i].key, &page->items[i]);
     }
@@ -245,7 +253,6 @@ static void finish_named(void *context)
     struct http_exchange *ex = context;
     struct work *work = work_of(ex);
     bool lists = engine_lists(ex);
-    size_t end = work->from + work->count;
     struct bytes last;
 
     for (size_t i = 0; i < work->count; i++) {
@@ -256,14 +263,35 @@ static void finish_named(void *context)
             return;
         }
         begin_item(work);
-        add_namespace(ex, name_at(work, work->from + i), lists ? &counts : NULL);
+        add_namespace(ex, name_at(work, work->named[i]), lists ? &counts : NULL);
     }
-    if (end < named_count(work->settings->policies)) {
-        last = name_at(work, end - 1);
+    if (work->from < named_count(work->settings->policies)) {
+        last = name_at(work, work->named[work->count - 1]);
         send_page(ex, KIND_NAMED, &last);
     } else {
         go_on_with_known(ex);
     }
+}
+
+/* The next names that the caller may see, up to the limit. */
+static void choose_named(struct work *work, size_t limit)
+{
+    size_t end = named_count(work->settings->policies);
+
+    while (work->from < end && work->count < limit) {
+        size_t at = work->from++;
+
+        if (!access_sees(&work->access, name_at(work, at)))
+            continue;
+        work->named[work->count] = at;
+        work->listings[work->count].limit = 1;
+        work->ops[work->count].verb = ENGINE_NAMESPACES;
+        work->ops[work->count].ns = name_at(work, at);
+        work->ops[work->count].listing = &work->listings[work->count];
+        work->count++;
+    }
+    while (work->from < end && !access_sees(&work->access, name_at(work, work->from)))
+        work->from++;
 }
 
 static void tell_named(struct http_exchange *ex)
@@ -271,26 +299,21 @@ static void tell_named(struct http_exchange *ex)
     struct routes_thread *thread = route_thread(ex);
     struct work *work = work_of(ex);
     size_t left = named_count(work->settings->policies) - work->from;
-    size_t count = left < work->pages.listing.limit ? left : work->pages.listing.limit;
+    size_t most = left < work->pages.listing.limit ? left : work->pages.listing.limit;
     uint64_t now = loop_now(thread->loop);
 
-    if (count > 0) {
-        work->ops = calloc(count, sizeof *work->ops);
-        work->listings = calloc(count, sizeof *work->listings);
-        if (!work->ops || !work->listings) {
+    if (most > 0) {
+        work->named = calloc(most, sizeof *work->named);
+        work->ops = calloc(most, sizeof *work->ops);
+        work->listings = calloc(most, sizeof *work->listings);
+        if (!work->named || !work->ops || !work->listings) {
             problem_send(ex, PROBLEM_OVERLOADED, "out of memory");
             return;
         }
+        choose_named(work, most);
     }
-    work->count = count;
     work->crowd.finish = finish_named;
-    for (size_t i = 0; i < count; i++) {
-        work->listings[i].limit = 1;
-        work->ops[i].verb = ENGINE_NAMESPACES;
-        work->ops[i].ns = name_at(work, work->from + i);
-        work->ops[i].listing = &work->listings[i];
-    }
-    if (!engine_lists(ex) || !crowd_submit(&work->crowd, work->ops, count, now,
+    if (!engine_lists(ex) || !crowd_submit(&work->crowd, work->ops, work->count, now,
                                            now + thread->settings->cache_deadline_ms * NS_PER_MS))
         finish_named(ex);
 }

@@ -10,6 +10,7 @@ static const struct problem_row {
     const char *title;
 } rows[PROBLEMS] = {
     [PROBLEM_BAD_REQUEST] = { 400, "bad-request", "Bad Request" },
+    [PROBLEM_UNAUTHORIZED] = { 401, "unauthorized", "Unauthorized" },
     [PROBLEM_FORBIDDEN] = { 403, "forbidden", "Forbidden" },
     [PROBLEM_NO_ROUTE] = { 404, "no-route", "No Such Route" },
     [PROBLEM_NOT_FOUND] = { 404, "not-found", "Not Found" },

@@ -8,6 +8,7 @@
 /* The kinds of problem; their slugs are stable, clients may compare them. */
 enum problem {
     PROBLEM_BAD_REQUEST,
+    PROBLEM_UNAUTHORIZED,
     PROBLEM_FORBIDDEN,
     PROBLEM_NO_ROUTE,
     PROBLEM_NOT_FOUND,

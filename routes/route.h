@@ -9,8 +9,12 @@
  *   policy.c        a namespace's policy applied to what is asked
  *   view_json.c, view_raw.c   how an entry is shown
  *   flush_prefix.c, listing.c, namespaces.c   requests of many steps: pages.c, crowd.c, pause.c
+ *   batch.c, import.c, export.c   many entries in one request; batch_op.c, batch_trip.c: their operations
  *   flush.c, health.c, capabilities.c   the resources of these names
+ *   document.c      /openapi.json and /docs, from openapi/
  *   counter.c, limit.c, lock.c   the primitives; lock_wait.c: waiting for a lock
+ *   access.c        who may do it
+ *   metrics.c       what is counted; exposition.c, facts.c: how it is shown; slow_log.c
  *   problem.c       error answers; outcome.c: engine outcomes as answers
  *   the rest        pure parts: paths, queries, TTLs, tags, media types, text
  *
@@ -20,9 +24,11 @@
 #include "engines/engine.h"
 #include "routes/accept.h"
 #include "routes/etag.h"
+#include "routes/metrics.h"
 #include "routes/path.h"
 #include "routes/query.h"
 #include "routes/range.h"
+#include "routes/slow_log.h"
 #include "service/base/ttl.h"
 #include "service/config/settings.h"
 #include "service/http/exchange.h"
@@ -44,6 +50,9 @@ struct routes_thread {
     struct loop *loop;
     struct engine_session *session;
     const struct settings *settings; /* one reference */
+    struct metrics_thread *metrics;  /* this thread's part */
+    struct slow_log slow_log;
+    struct loop_timer *sample_timer; /* of one thread only */
     struct lock_queue lock_queues[LOCK_QUEUES];
     struct pause *paused;            /* requests between two steps (pause.c) */
     char text[ROUTE_TEXT_SIZE];      /* where answers are put together */
@@ -59,12 +68,23 @@ struct route_method {
 /* What the path of a route names besides the route. */
 enum route_names { ROUTE_NAMES_NOTHING, ROUTE_NAMES_NAMESPACE, ROUTE_NAMES_ENTRY };
 
+/* What a token must grant (access.c). A row that says nothing needs the most. */
+enum route_access {
+    ROUTE_ACCESS_ADMIN, /* admin; with an admin port, found there and nowhere else */
+    ROUTE_ACCESS_OPEN,  /* nothing, no token */
+    ROUTE_ACCESS_ANY,   /* any valid token */
+    ROUTE_ACCESS_DATA,  /* read for GET and HEAD, else write; for the path's namespace where it names one */
+    ROUTE_ACCESS_BATCH, /* the same, but POST needs both */
+    ROUTE_ACCESS_FLUSH, /* write or admin; access_check_flush() decides when the namespace is known */
+};
+
 struct route {
     const char *name;  /* as in the contract: "/cache/{ns}/{key}" */
     struct bytes path; /* whole, or with a trailing slash the part before {ns} */
     enum route_names names; /* {ns} or {ns}/{key} follows */
     bool is_raw;       /* the lenient view */
-    bool is_probe;     /* answered however much is in flight */
+    bool is_probe;     /* answered however much is in flight, and on the admin port too */
+    enum route_access access;
     struct route_method methods[HTTP_METHODS];
 };
 
@@ -79,6 +99,9 @@ struct route_state {
      * calls off what it waits for, when the exchange ends. */
     void *work;
     void (*end_work)(struct http_exchange *ex);
+    unsigned submissions; /* by route_submit() */
+    uint64_t engine_ns;   /* that the engine took for them */
+    bool waits;   /* was asked to wait for a lock */
     bool is_raw;  /* /raw: the lenient view */
     bool as_raw;  /* GET /cache?raw=1 */
     int64_t ttl_ms;
@@ -108,6 +131,10 @@ static inline struct routes_thread *route_thread(struct http_exchange *ex)
 
 /* The row for a path; NULL for none. `*rest` is what follows a prefix. */
 const struct route *route_find(struct bytes path, struct bytes *rest);
+
+/* The number of a row, for metrics, or METRICS_NO_ROUTE; and its name back. */
+unsigned route_number(const struct route *route);
+const char *route_name(unsigned number);
 
 /* The methods of a row as the value of Allow. */
 #define ROUTE_ALLOW_SIZE 64
@@ -139,6 +166,8 @@ route_fn namespaces_answer, namespace_answer;    /* namespaces.c */
 route_fn batch_begin, batch_complete;            /* batch.c, import.c: POST of a namespace */
 route_fn health_answer, ready_answer;            /* health.c */
 route_fn capabilities_answer;                    /* capabilities.c */
+route_fn metrics_answer, stats_answer;           /* metrics_answer.c, stats_answer.c */
+route_fn document_begin, document_answer;        /* document.c */
 
 route_fn counter_plain_begin, counter_write_begin; /* counter.c */
 route_fn counter_add, counter_read, counter_set, counter_delete;

@@ -1,11 +1,16 @@
 #include "routes/problem.h"
 #include "routes/route.h"
 
+/* What the rows of openapi/CMakeLists.txt's paths have in common. */
+#define DOCUMENT_METHODS                                                                                             \
+    { [HTTP_GET] = { document_begin, document_answer }, [HTTP_HEAD] = { document_begin, document_answer } }
+
 static const struct route table[] = {
     {
         .name = "/cache/{ns}/{key}",
         .path = { "/cache/", 7 },
         .names = ROUTE_NAMES_ENTRY,
+        .access = ROUTE_ACCESS_DATA,
         .methods = {
             [HTTP_GET] = { entry_read_begin, entry_read },
             [HTTP_HEAD] = { entry_read_begin, entry_read },
@@ -19,6 +24,7 @@ static const struct route table[] = {
         .path = { "/raw/", 5 },
         .names = ROUTE_NAMES_ENTRY,
         .is_raw = true,
+        .access = ROUTE_ACCESS_DATA,
         .methods = {
             [HTTP_GET] = { entry_read_begin, entry_read },
             [HTTP_HEAD] = { entry_read_begin, entry_read },
@@ -30,6 +36,7 @@ static const struct route table[] = {
         .name = "/cache/{ns}",
         .path = { "/cache/", 7 },
         .names = ROUTE_NAMES_NAMESPACE,
+        .access = ROUTE_ACCESS_BATCH,
         .methods = {
             [HTTP_POST] = { batch_begin, batch_complete },
             [HTTP_GET] = { NULL, listing_answer },
@@ -39,23 +46,27 @@ static const struct route table[] = {
     {
         .name = "/namespaces",
         .path = { "/namespaces", 11 },
+        .access = ROUTE_ACCESS_DATA,
         .methods = { [HTTP_GET] = { NULL, namespaces_answer }, [HTTP_HEAD] = { NULL, namespaces_answer } },
     },
     {
         .name = "/namespaces/{ns}",
         .path = { "/namespaces/", 12 },
         .names = ROUTE_NAMES_NAMESPACE,
+        .access = ROUTE_ACCESS_DATA,
         .methods = { [HTTP_GET] = { NULL, namespace_answer }, [HTTP_HEAD] = { NULL, namespace_answer } },
     },
     {
         .name = "/flush",
         .path = { "/flush", 6 },
+        .access = ROUTE_ACCESS_FLUSH,
         .methods = { [HTTP_POST] = { flush_begin, flush_complete } },
     },
     {
         .name = "/counters/{ns}/{key}",
         .path = { "/counters/", 10 },
         .names = ROUTE_NAMES_ENTRY,
+        .access = ROUTE_ACCESS_DATA,
         .methods = {
             [HTTP_GET] = { counter_plain_begin, counter_read },
             [HTTP_HEAD] = { counter_plain_begin, counter_read },
@@ -68,12 +79,14 @@ static const struct route table[] = {
         .name = "/limits/{ns}/{key}",
         .path = { "/limits/", 8 },
         .names = ROUTE_NAMES_ENTRY,
+        .access = ROUTE_ACCESS_DATA,
         .methods = { [HTTP_POST] = { limit_take_begin, limit_take } },
     },
     {
         .name = "/locks/{ns}/{name}",
         .path = { "/locks/", 7 },
         .names = ROUTE_NAMES_ENTRY,
+        .access = ROUTE_ACCESS_DATA,
         .methods = {
             [HTTP_GET] = { lock_plain_begin, lock_read },
             [HTTP_HEAD] = { lock_plain_begin, lock_read },
@@ -86,20 +99,83 @@ static const struct route table[] = {
         .name = "/healthz",
         .path = { "/healthz", 8 },
         .is_probe = true,
+        .access = ROUTE_ACCESS_OPEN,
         .methods = { [HTTP_GET] = { NULL, health_answer }, [HTTP_HEAD] = { NULL, health_answer } },
     },
     {
         .name = "/readyz",
         .path = { "/readyz", 7 },
         .is_probe = true,
+        .access = ROUTE_ACCESS_OPEN,
         .methods = { [HTTP_GET] = { NULL, ready_answer }, [HTTP_HEAD] = { NULL, ready_answer } },
     },
     {
         .name = "/capabilities",
         .path = { "/capabilities", 13 },
+        .access = ROUTE_ACCESS_ANY,
         .methods = { [HTTP_GET] = { NULL, capabilities_answer }, [HTTP_HEAD] = { NULL, capabilities_answer } },
     },
+    {
+        .name = "/metrics",
+        .path = { "/metrics", 8 },
+        .is_probe = true,
+        .methods = { [HTTP_GET] = { NULL, metrics_answer }, [HTTP_HEAD] = { NULL, metrics_answer } },
+    },
+    {
+        .name = "/stats",
+        .path = { "/stats", 6 },
+        .is_probe = true,
+        .methods = { [HTTP_GET] = { NULL, stats_answer }, [HTTP_HEAD] = { NULL, stats_answer } },
+    },
+    {
+        .name = "/openapi.json",
+        .path = { "/openapi.json", 13 },
+        .access = ROUTE_ACCESS_OPEN,
+        .methods = DOCUMENT_METHODS,
+    },
+    {
+        .name = "/docs",
+        .path = { "/docs", 5 },
+        .access = ROUTE_ACCESS_OPEN,
+        .methods = DOCUMENT_METHODS,
+    },
+    {
+        .name = "/docs/page.css",
+        .path = { "/docs/page.css", 14 },
+        .access = ROUTE_ACCESS_OPEN,
+        .methods = DOCUMENT_METHODS,
+    },
+    {
+        .name = "/docs/start.js",
+        .path = { "/docs/start.js", 14 },
+        .access = ROUTE_ACCESS_OPEN,
+        .methods = DOCUMENT_METHODS,
+    },
+    {
+        .name = "/docs/swagger-ui.css",
+        .path = { "/docs/swagger-ui.css", 20 },
+        .access = ROUTE_ACCESS_OPEN,
+        .methods = DOCUMENT_METHODS,
+    },
+    {
+        .name = "/docs/swagger-ui-bundle.js",
+        .path = { "/docs/swagger-ui-bundle.js", 26 },
+        .access = ROUTE_ACCESS_OPEN,
+        .methods = DOCUMENT_METHODS,
+    },
 };
+
+_Static_assert(sizeof table / sizeof table[0] <= METRICS_NO_ROUTE, "each row has a number of its own");
+
+unsigned route_number(const struct route *route)
+{
+    return route ? (unsigned)(route - table) : METRICS_NO_ROUTE;
+}
+
+const char *route_name(unsigned number)
+{
+    return number < sizeof table / sizeof table[0] ? table[number].name : "none";
+}
 
 /* A namespace's own path ends before the slash that a key comes after. */
 static bool matches(const struct route *route, struct bytes path, struct bytes *rest)

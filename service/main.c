@@ -72,9 +72,11 @@ static int load_and(enum cli_action action)
     settings_report_release(&report);
     if (action == CLI_SERVE)
         return serve(settings);
+    bool good = service_check(settings);
     settings_unref(settings);
-    puts("settings are good");
-    return EXIT_SUCCESS;
+    if (good)
+        puts("settings are good");
+    return good ? EXIT_SUCCESS : SETTINGS_EXIT_STATUS;
 }
 
 int main(int argc, char **argv)

@@ -11,11 +11,20 @@
 #include "service/base/clock.h"
 #include "service/base/log.h"
 #include "service/config/policies.h"
+#include "service/config/tokens.h"
 #include "service/http/server.h"
 #include "service/notify.h"
 
-/* How often the file of policies is looked at. */
+/* How often the files that settings name are looked at. */
 #define LOOK_EVERY_MS 1000
+
+/* A file that counts when it changes. */
+struct watched {
+    const char *path;       /* NULL: it is not set */
+    struct file_stamp seen; /* as it was last tried */
+};
+
+enum watched_file { WATCHED_POLICIES, WATCHED_TOKENS, WATCHED_CERT, WATCHED_KEY, WATCHED_CLIENT_CA, WATCHED_FILES };
 
 struct service {
     const struct settings *settings;
@@ -24,8 +33,9 @@ struct service {
     struct access_log *access_log;
     struct routes *routes;
     struct http_server *server;
+    struct http_tls *tls; /* as the server was started with */
     struct loop_timer *look;
-    struct file_stamp seen; /* the file of policies as it was last tried */
+    struct watched watched[WATCHED_FILES];
 };
 
 static bool is_draining(void *context)
@@ -57,8 +67,25 @@ static bool engine_can(const struct engine *engine, const struct settings *setti
     return !settings_report_has_faults(report);
 }
 
+/* The files of these settings, as they were read. */
+static void watch(struct service *service, const struct settings *settings)
+{
+    struct watched *watched = service->watched;
+
+    watched[WATCHED_POLICIES].path = settings->cache_namespaces_file;
+    watched[WATCHED_TOKENS].path = settings->cache_tokens_file;
+    watched[WATCHED_CERT].path = settings->http_tls_cert;
+    watched[WATCHED_KEY].path = settings->http_tls_key;
+    watched[WATCHED_CLIENT_CA].path = settings->http_tls_client_ca;
+    if (settings->policies)
+        watched[WATCHED_POLICIES].seen = *policies_stamp(settings->policies);
+    if (settings->tokens)
+        watched[WATCHED_TOKENS].seen = *tokens_stamp(settings->tokens);
+}
+
 static void take(struct service *service, const struct settings *fresh)
 {
+    watch(service, fresh);
     log_set_level((enum log_level)fresh->log_level);
     access_log_set(service->access_log, (enum access_log_mode)fresh->log_access, fresh->log_access_rate);
     settings_unref(service->settings);
@@ -66,35 +93,77 @@ static void take(struct service *service, const struct settings *fresh)
     log_info("settings read again");
 }
 
+/* All files are read together, so all share the outcome. */
+static void count_reload(struct service *service, bool taken)
+{
+    static const enum metrics_file files[WATCHED_FILES] = {
+        [WATCHED_POLICIES] = METRICS_FILE_NAMESPACES,
+        [WATCHED_TOKENS] = METRICS_FILE_TOKENS,
+    };
+
+    for (int i = 0; i < WATCHED_FILES; i++)
+        if (service->watched[i].path)
+            routes_count_reload(service->routes, files[i], taken);
+}
+
+/* NULL: told. */
+static struct http_tls *read_tls(const struct settings *settings, char **error)
+{
+    return http_tls_read(settings->http_tls_cert, settings->http_tls_key, settings->http_tls_client_ca, error);
+}
+
+static void reload_tls(struct service *service)
+{
+    char *error = NULL;
+    struct http_tls *tls = read_tls(service->settings, &error);
+
+    if (!tls || !http_server_set_tls(service->server, tls))
+        log_warn("certificates not read again; the old ones stay",
+                 LOG_STRING("detail", error ? error : "out of memory"));
+    free(error);
+    http_tls_unref(tls);
+}
+
 static void reload(struct service *service)
 {
-    const char *path = service->settings->cache_namespaces_file;
     struct settings_report report;
     const struct settings *fresh;
+    bool taken;
 
     settings_report_init(&report);
-    if (path)
-        file_stamp_take(&service->seen, path);
+    for (int i = 0; i < WATCHED_FILES; i++)
+        if (service->watched[i].path)
+            file_stamp_take(&service->watched[i].seen, service->watched[i].path);
     fresh = settings_reload(service->settings, &report);
-    if (fresh && fresh->policies)
-        service->seen = *policies_stamp(fresh->policies);
-    if (fresh && engine_can(service->engine, fresh, &report) && routes_reload(service->routes, fresh)) {
+    taken = fresh && engine_can(service->engine, fresh, &report) && routes_reload(service->routes, fresh);
+    count_reload(service, taken);
+    if (taken) {
         take(service, fresh);
     } else {
         log_texts("settings not read again; the old ones stay", &report.faults);
         settings_unref(fresh);
     }
     settings_report_release(&report);
+    if (service->settings->http_tls_cert)
+        reload_tls(service);
 }
 
 /* A file at fault is tried again when it has changed again. */
-static void look_at_policies(void *context)
+static void look_at_files(void *context)
 {
     struct service *service = context;
-    struct file_stamp now;
+    bool changed = false;
 
-    file_stamp_take(&now, service->settings->cache_namespaces_file);
-    if (!file_stamp_equal(&now, &service->seen))
+    for (int i = 0; i < WATCHED_FILES; i++) {
+        const struct watched *watched = &service->watched[i];
+        struct file_stamp now;
+
+        if (!watched->path)
+            continue;
+        file_stamp_take(&now, watched->path);
+        changed |= !file_stamp_equal(&now, &watched->seen);
+    }
+    if (changed)
         reload(service);
 }
 
@@ -134,6 +203,8 @@ static bool start_server(struct service *service, unsigned threads)
     const struct http_options options = {
         .host = settings->http_host,
         .port = (uint16_t)settings->http_port,
+        .admin_host = settings->has_admin_port ? settings->admin_host : NULL,
+        .admin_port = (uint16_t)settings->admin_port,
         .threads = threads,
         .max_connections = (unsigned)settings->http_max_connections,
         .max_in_flight = (unsigned)settings->http_max_in_flight,
@@ -142,7 +213,8 @@ static bool start_server(struct service *service, unsigned threads)
         .drain_delay_ms = settings->http_drain_delay_ms,
         .drain_timeout_ms = settings->http_drain_timeout_ms,
         .max_buffered_bytes = settings->http_max_buffered_bytes,
-        .allow_remote = !settings->cache_auth,
+        .allow_remote = !settings->cache_auth || settings->tokens,
+        .tls = service->tls,
         .access_log = service->access_log,
     };
     char *error;
@@ -157,13 +229,17 @@ static bool start_server(struct service *service, unsigned threads)
     return true;
 }
 
-/* Without policies there is nothing to look at. */
+/* Without files there is nothing to look at. */
 static bool start_looking(struct service *service)
 {
-    if (!service->settings->policies)
+    bool any = false;
+
+    watch(service, service->settings);
+    for (int i = 0; i < WATCHED_FILES; i++)
+        any |= service->watched[i].path != NULL;
+    if (!any)
         return true;
-    service->seen = *policies_stamp(service->settings->policies);
-    service->look = loop_timer_create(service->loop, look_at_policies, service);
+    service->look = loop_timer_create(service->loop, look_at_files, service);
     if (service->look)
         loop_timer_every(service->look, LOOK_EVERY_MS);
     return service->look != NULL;
@@ -200,6 +276,7 @@ static void release(struct service *service)
     access_log_destroy(service->access_log);
     routes_destroy(service->routes);
     engine_close(service->engine);
+    http_tls_unref(service->tls);
     loop_timer_destroy(service->look);
     loop_destroy(service->loop);
     settings_unref(service->settings);
@@ -217,13 +294,48 @@ static bool policies_fit(const struct service *service)
     return fit;
 }
 
+bool service_check(const struct settings *settings)
+{
+    char *error = NULL;
+    struct http_tls *tls = settings->http_tls_cert ? read_tls(settings, &error) : NULL;
+    bool good = !settings->http_tls_cert || tls;
+
+    if (!good)
+        fprintf(stderr, "%s\n", error ? error : "out of memory");
+    free(error);
+    http_tls_unref(tls);
+    return good;
+}
+
+/* Stamps first: what changes while it is read is read again. */
+static bool certificates_fit(struct service *service)
+{
+    const struct settings *settings = service->settings;
+    char *error = NULL;
+
+    if (!settings->http_tls_cert)
+        return true;
+    watch(service, settings);
+    for (int i = WATCHED_CERT; i <= WATCHED_CLIENT_CA; i++)
+        if (service->watched[i].path)
+            file_stamp_take(&service->watched[i].seen, service->watched[i].path);
+    service->tls = read_tls(settings, &error);
+    if (!service->tls)
+        fprintf(stderr, "%s\n", error ? error : "out of memory");
+    free(error);
+    return service->tls != NULL;
+}
+
 int service_run(struct engine *engine, const struct settings *settings, unsigned threads)
 {
     struct service service = { .settings = settings, .engine = engine };
-    bool fit = policies_fit(&service);
+    bool fit = policies_fit(&service) && certificates_fit(&service);
     bool started = fit && start(&service, threads);
 
     if (started) {
+        if (settings->has_admin_port)
+            log_info("admin port", LOG_STRING("host", settings->admin_host),
+                     LOG_U64("port", http_server_admin_port(service.server)));
         log_info("listening", LOG_STRING("host", settings->http_host),
                  LOG_U64("port", http_server_port(service.server)), LOG_U64("threads", threads),
                  LOG_STRING("engine", engine->name), LOG_STRING("version", CUBBY_VERSION));

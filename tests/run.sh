@@ -158,11 +158,31 @@ step_fuzz() {
     [ $found -eq 1 ]
 }
 
+# The interface's document against the code, and what linters, generators and a browser make of it; these come from npm,
+# and where it cannot be reached the step counts as skipped once the rest has passed.
+step_openapi() {
+    build dev
+    CUBBY_BINARY=$root/build/dev/cubby run_pytest -m "not npm" tests/openapi
+    tests/openapi/tools.sh build/openapi || return $?
+    CUBBY_OPENAPI_TOOLS=$root/build/openapi CUBBY_BINARY=$root/build/dev/cubby run_pytest -m npm -rs tests/openapi
+}
+
 # The seeds of a fuzz target, where it has some: tests/fuzz/corpus/NAME without fuzz_.
 corpus_of() {
     local seeds=tests/fuzz/corpus/${1#fuzz_}
     [ -d "$seeds" ] || { seeds=build/fuzz/empty && mkdir -p "$seeds"; }
     printf '%s' "$seeds"
+}
+
+# What an operator's tools meet: the probe, the service manager's protocol, the files of deploy/.
+step_packaging() {
+    build dev
+    CUBBY_BINARY=$root/build/dev/cubby run_pytest tests/packaging
+}
+
+# Debian 13 in a folder: the image's steps, the package, TLS to Redis, the tests. Root, and a mirror for what is missing.
+step_debian13() {
+    tests/packaging/debian13.sh
 }
 
 # shellcheck disable=SC2086 # lists of words
@@ -180,6 +200,9 @@ run_step history step_history
 run_step race step_race
 run_step smoke step_smoke
 run_step fuzz step_fuzz
+run_step openapi step_openapi
+run_step packaging step_packaging
+run_step debian13 step_debian13
 
 printf '\n==== summary after %d s\n' "$SECONDS"
 printf '%s\n' "${summary[@]}"

@@ -161,6 +161,7 @@ bool worker_connect(struct worker *worker)
         open_lane(lane);
         return true;
     }
+    atomic_fetch_add_explicit(&lane->connect_failures, 1, memory_order_relaxed);
     close_lane(lane, result == PEER_REFUSED ? ENGINE_REFUSED : ENGINE_UNAVAILABLE, reason_of(result),
                clock_monotonic_ns() + PROBE_NS + randombytes_uniform(PROBE_JITTER_MS) * NS_PER_MS);
     return false;

@@ -64,6 +64,7 @@ struct lane {
 
     _Atomic unsigned held; /* jobs accepted and not answered */
     _Atomic unsigned state;
+    _Atomic uint64_t connect_failures;   /* since the start */
     _Atomic unsigned down_status;        /* while DOWN: enum engine_status */
     _Atomic(const char *) down_reason;
 

@@ -1,6 +1,7 @@
 #include "engines/memcached/peer.h"
 
 #include <libmemcached/memcached.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "service/base/clock.h"
@@ -19,6 +20,7 @@ struct peer {
     const struct peer_address *address;
     memcached_st *memc; /* NULL: closed */
     memcached_result_st hit;
+    _Atomic bool connected; /* read by any thread */
     bool has_hit;
     uint64_t patience_ms;
     size_t item_max;
@@ -51,6 +53,7 @@ void peer_close(struct peer *peer)
     if (peer->memc)
         memcached_free(peer->memc);
     peer->memc = NULL;
+    atomic_store_explicit(&peer->connected, false, memory_order_relaxed);
     guard_watch(NULL);
 }
 
@@ -60,6 +63,11 @@ void peer_destroy(struct peer *peer)
         return;
     peer_close(peer);
     free(peer);
+}
+
+bool peer_is_connected(const struct peer *peer)
+{
+    return atomic_load_explicit(&peer->connected, memory_order_relaxed);
 }
 
 bool peer_is_open(const struct peer *peer)
@@ -171,6 +179,7 @@ enum peer_result peer_open(struct peer *peer)
     if (!memcached_result_create(peer->memc, &peer->hit))
         return fail(peer, MEMCACHED_MEMORY_ALLOCATION_FAILURE);
     peer->has_hit = true;
+    atomic_store_explicit(&peer->connected, true, memory_order_relaxed);
     return PEER_OK;
 }
 

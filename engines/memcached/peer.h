@@ -46,6 +46,8 @@ void peer_destroy(struct peer *peer);
 enum peer_result peer_open(struct peer *peer) MUST_CHECK;
 void peer_close(struct peer *peer);
 bool peer_is_open(const struct peer *peer);
+/* The same for any thread, just now. */
+bool peer_is_connected(const struct peer *peer);
 
 /* The server's limit for a whole item, bytes; known once it was open. */
 size_t peer_item_max(const struct peer *peer);

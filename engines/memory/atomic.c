@@ -78,6 +78,10 @@ static void link_step(struct run *run, size_t number)
     if (step->earlier > 0)
         run->steps[step->earlier - 1].last = false;
     step->last = true;
+    /* Only a PUT's name has the hash of the namespace, and what the last
+     * operation is, the entry is made under its name. */
+    if (step->earlier > 0 && step->op->verb != ENGINE_PUT)
+        step->name.ns_hash = run->steps[step->earlier - 1].name.ns_hash;
     run->slots[slot] = (uint32_t)number + 1;
 }
 
@@ -373,9 +377,10 @@ void store_atomic(struct store *store, struct engine_op *op)
         op_is_full(op);
     } else if (name_steps(&run)) {
         run_attempts(&run);
+        /* The last operation under a name need not be the one that wrote it. */
         for (size_t i = 0; i < run.count && op->status == ENGINE_OK; i++)
             if (run.steps[i].over_quota)
-                quota_keep(store, run.steps[i].op, &run.steps[i].name, run.steps[i].epoch);
+                quota_keep(store, run.steps[i].after.put, &run.steps[i].name, run.steps[i].epoch);
     }
     release_run(&run);
 }

@@ -82,6 +82,19 @@ static enum engine_progress submit(struct engine_session *session, struct engine
     return ENGINE_DONE;
 }
 
+static void tell_facts(struct engine *engine, engine_fact_fn *fn, void *context)
+{
+    struct memory_stats stats;
+
+    memory_stats(engine, &stats);
+    fn(context, ENGINE_FACT_USED_BYTES, BYTES_NONE, (double)stats.bytes);
+    fn(context, ENGINE_FACT_MAX_BYTES, BYTES_NONE, (double)stats.max_bytes);
+    fn(context, ENGINE_FACT_ENTRIES, BYTES_NONE, (double)stats.entries);
+    fn(context, ENGINE_FACT_CELLS, BYTES_NONE, (double)stats.cells);
+    fn(context, ENGINE_FACT_EVICTIONS, BYTES_NONE, (double)stats.evictions);
+    fn(context, ENGINE_FACT_EXPIRATIONS, BYTES_NONE, (double)stats.expirations);
+}
+
 static void close_engine(struct engine *engine)
 {
     struct memory_engine *memory = memory_engine(engine);
@@ -96,6 +109,7 @@ static const struct engine_table memory_table = {
     .detach = detach,
     .submit = submit,
     .close = close_engine,
+    .facts = tell_facts,
 };
 
 struct engine *memory_open(const struct memory_options *options)

@@ -90,6 +90,7 @@ static inline bool quota_is_passed_by(const struct entry *entry, const struct en
                            atomic_load_explicit(&tally->bytes, memory_order_relaxed));
 }
 
-/* Evicts entries of the namespace, in the epoch of the one that `op` has just
- * written, until it is within the bounds of `op`. No lock is held. */
+/* Evicts entries of the namespace, in the epoch of the one that `op`, a PUT,
+ * has just written, until it is within the bounds of `op`, or a bounded number
+ * is gone that makes more room than `op` took. No lock is held. */
 void quota_keep(struct store *store, const struct engine_op *op, const struct entry_name *name, uint64_t epoch);

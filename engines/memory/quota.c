@@ -7,10 +7,16 @@
  * "A randomized web-cache replacement scheme", INFOCOM 2001). What was flushed
  * by tag or has expired goes first.
  *
+ * A namespace that is within its bounds stays so with every write. One that is
+ * far beyond, because it had no bounds or higher ones, comes down write by
+ * write: a single one would hold its thread up for seconds.
+ *
  * Threading: at most one shard's lock at a time. */
 #include "engines/memory/ops.h"
 
 #define QUOTA_SAMPLE 16
+/* What one write pushes out at most, if that makes more room than it took. */
+#define QUOTA_EVICTIONS 4096
 
 /* The entry to go; its version tells it from all others. */
 struct oldest {
@@ -84,12 +90,14 @@ static struct oldest find_oldest(struct quota *quota)
     return oldest;
 }
 
-/* Another thread may have removed it, or written it anew. */
-static void evict_entry(const struct oldest *oldest, uint64_t now)
+/* Returns the bytes of its value. Another thread may have removed it, or
+ * written it anew. */
+static size_t evict_entry(const struct oldest *oldest, uint64_t now)
 {
     struct shard *shard = oldest->shard;
     struct garbage garbage = { .bytes = 0 };
     struct table_node *node;
+    size_t bytes = 0;
 
     shard_lock(shard);
     for (node = table_first(&shard->entries, oldest->hash); node; node = table_next(node)) {
@@ -100,10 +108,12 @@ static void evict_entry(const struct oldest *oldest, uint64_t now)
             shard->expirations++;
         else
             shard->evictions++;
+        bytes = entry->value ? entry->value->len : 0;
         shard_remove_locked(shard, entry, &garbage);
         break;
     }
     shard_unlock(shard, &garbage);
+    return bytes;
 }
 
 bool quota_is_passed(const struct engine_put *put, uint64_t entries, uint64_t bytes)
@@ -127,11 +137,13 @@ void quota_keep(struct store *store, const struct engine_op *op, const struct en
                            .kept = op->entry.version,
                            .now = op->now_ns,
                            .seed = op->entry.version };
+    size_t evicted = 0, freed = 0;
 
-    while (is_passed(&quota, op->put)) {
+    while ((evicted < QUOTA_EVICTIONS || freed < 2 * op->value->len) && is_passed(&quota, op->put)) {
         struct oldest oldest = find_oldest(&quota);
         if (!oldest.shard)
             break;
-        evict_entry(&oldest, op->now_ns);
+        freed += evict_entry(&oldest, op->now_ns);
+        evicted++;
     }
 }

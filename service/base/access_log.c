@@ -106,6 +106,13 @@ void access_record_set_id(struct access_record *record, struct bytes id)
     record->id_len = copy_text(record->id, id);
 }
 
+void access_record_set_trace(struct access_record *record, struct bytes trace_id, struct bytes parent_id)
+{
+    memcpy(record->trace_id, trace_id.ptr, ACCESS_TRACE_ID_LEN);
+    memcpy(record->parent_id, parent_id.ptr, ACCESS_PARENT_ID_LEN);
+    record->traced = 1;
+}
+
 void access_record_set_peer(struct access_record *record, const struct sockaddr *peer)
 {
     record->peer_family = peer ? peer->sa_family : 0;
@@ -132,14 +139,29 @@ static unsigned drain_lane(struct access_log *log, struct access_lane *lane, uin
     return records;
 }
 
+static void sum_left_out(const struct access_log *log, uint64_t *suppressed, uint64_t *dropped)
+{
+    *suppressed = 0;
+    *dropped = atomic_load_explicit(&log->unwritten, memory_order_relaxed);
+    for (unsigned i = 0; i < log->lane_count; i++) {
+        *suppressed += atomic_load_explicit(&log->lanes[i].suppressed, memory_order_relaxed);
+        *dropped += atomic_load_explicit(&log->lanes[i].dropped, memory_order_relaxed);
+    }
+}
+
+uint64_t access_log_left_out(const struct access_log *log)
+{
+    uint64_t suppressed, dropped;
+
+    sum_left_out(log, &suppressed, &dropped);
+    return suppressed + dropped;
+}
+
 static void report_left_out(struct access_log *log, uint64_t now_ns, uint64_t realtime_ns)
 {
-    uint64_t suppressed = 0, dropped = log->unwritten;
+    uint64_t suppressed, dropped;
 
-    for (unsigned i = 0; i < log->lane_count; i++) {
-        suppressed += atomic_load_explicit(&log->lanes[i].suppressed, memory_order_relaxed);
-        dropped += atomic_load_explicit(&log->lanes[i].dropped, memory_order_relaxed);
-    }
+    sum_left_out(log, &suppressed, &dropped);
     if (now_ns < log->next_report_ns || (suppressed == log->reported_suppressed && dropped == log->reported_dropped))
         return;
     access_log_write_left_out(log, suppressed - log->reported_suppressed, dropped - log->reported_dropped,

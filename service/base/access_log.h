@@ -25,6 +25,9 @@
 #include "service/base/bytes.h"
 
 #define ACCESS_TEXT_MAX 64
+/* W3C Trace Context, in hexadecimal. */
+#define ACCESS_TRACE_ID_LEN 32
+#define ACCESS_PARENT_ID_LEN 16
 /* Records a lane holds, a power of two. */
 #define ACCESS_RING_RECORDS 1024
 
@@ -42,9 +45,12 @@ struct access_record {
     uint16_t peer_family; /* AF_INET, AF_INET6, AF_UNIX; 0: not known */
     uint8_t ns_len;
     uint8_t id_len;
+    uint8_t traced; /* trace_id and parent_id are set */
     unsigned char peer[16];
     char ns[ACCESS_TEXT_MAX];
     char id[ACCESS_TEXT_MAX];
+    char trace_id[ACCESS_TRACE_ID_LEN];
+    char parent_id[ACCESS_PARENT_ID_LEN];
 };
 
 struct access_log;
@@ -59,6 +65,9 @@ bool access_log_start(struct access_log *log) MUST_CHECK;
 
 /* Any thread: takes new settings at once. */
 void access_log_set(struct access_log *log, enum access_log_mode mode, uint64_t rate);
+
+/* Any thread: records that were suppressed or dropped since the start. */
+uint64_t access_log_left_out(const struct access_log *log);
 
 /* Lane `index` of those created. */
 struct access_lane *access_log_lane(struct access_log *log, unsigned index);
@@ -88,5 +97,7 @@ void access_lane_commit(struct access_lane *lane);
 /* Copied, cut to ACCESS_TEXT_MAX. */
 void access_record_set_ns(struct access_record *record, struct bytes ns);
 void access_record_set_id(struct access_record *record, struct bytes id);
+/* Of these lengths. */
+void access_record_set_trace(struct access_record *record, struct bytes trace_id, struct bytes parent_id);
 /* NULL is allowed. */
 void access_record_set_peer(struct access_record *record, const struct sockaddr *peer);

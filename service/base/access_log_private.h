@@ -44,7 +44,7 @@ struct access_log {
     struct buffer batch;
     char batch_memory[LOG_LINE_MAX];
     unsigned batch_lines;
-    uint64_t unwritten; /* lines that no write took */
+    _Atomic uint64_t unwritten; /* lines that no write took; read by any thread */
     uint64_t reported_suppressed, reported_dropped;
     uint64_t next_report_ns;
 

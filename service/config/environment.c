@@ -7,7 +7,7 @@ static bool ends_with(struct bytes s, struct bytes suffix)
 
 bool environment_is_reserved(struct bytes name)
 {
-    static const char *const prefixes[] = { "HTTP_", "CACHE_", "MEMORY_", "REDIS_", "MEMCACHED_", "LOG_" };
+    static const char *const prefixes[] = { "HTTP_", "CACHE_", "MEMORY_", "REDIS_", "MEMCACHED_", "LOG_", "ADMIN_" };
 
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
         if (bytes_starts_with(name, bytes_str(prefixes[i])))

@@ -6,11 +6,12 @@
 #include "service/config/policies.h"
 #include "service/config/settings_private.h"
 #include "service/config/text_file.h"
+#include "service/config/tokens.h"
 
-/* A name this many edits from a known one is a slip. LOG_ is a common
- * beginning: there only what is very near is taken for one. */
+/* A name this many edits from a known one is a slip. LOG_ and ADMIN_ are
+ * common beginnings: there only what is very near is taken for one. */
 #define SLIP_DISTANCE 4
-#define SLIP_DISTANCE_LOG 2
+#define SLIP_DISTANCE_COMMON 2
 
 static void wipe(char *text)
 {
@@ -28,8 +29,10 @@ static void destroy(struct settings *settings)
         wipe(private->settled[id]);
         free(private->paths[id]);
     }
-    if (private)
+    if (private) {
         policies_destroy(private->policies);
+        tokens_destroy(private->tokens);
+    }
     free(private);
     free(settings);
 }
@@ -75,10 +78,10 @@ static bool cut_file(struct bytes *name)
  * and is not shown. */
 static void report_unknown(struct bytes name, const char *value, struct settings_report *report)
 {
-    bool common = bytes_starts_with(name, BYTES("LOG_"));
+    bool common = bytes_starts_with(name, BYTES("LOG_")) || bytes_starts_with(name, BYTES("ADMIN_"));
     struct bytes stem = name;
     const char *suffix = cut_file(&stem) ? "_FILE" : "";
-    const char *nearest = option_nearest(stem, common ? SLIP_DISTANCE_LOG : SLIP_DISTANCE);
+    const char *nearest = option_nearest(stem, common ? SLIP_DISTANCE_COMMON : SLIP_DISTANCE);
     char shown[64];
 
     snprintf(shown, sizeof shown, "%.*s", (int)name.len, name.ptr);
@@ -191,10 +194,13 @@ static void read_option(struct settings *settings, enum option_id id, struct set
         (void)read_text(settings, id, default_text, report);
 }
 
-static void read_policies(struct settings *settings, struct settings_report *report)
+/* The JSON files that settings name. */
+static void read_documents(struct settings *settings, struct settings_report *report)
 {
     if (settings->cache_namespaces_file)
         settings->policies = settings->private->policies = policies_read(settings->cache_namespaces_file, report);
+    if (settings->cache_tokens_file)
+        settings->tokens = settings->private->tokens = tokens_read(settings->cache_tokens_file, report);
 }
 
 /* All fields, and what follows from them. The settings, or NULL on a fault. */
@@ -203,7 +209,7 @@ static const struct settings *finish(struct settings *settings, struct settings_
     for (int id = 0; id < OPTION_COUNT; id++)
         read_option(settings, (enum option_id)id, report);
     settings_settle(settings, report);
-    read_policies(settings, report);
+    read_documents(settings, report);
     if (!settings_report_has_faults(report))
         return settings;
     destroy(settings);

@@ -31,6 +31,7 @@ enum settings_dead_server { MEMCACHED_DEAD_SERVER_FAIL, MEMCACHED_DEAD_SERVER_MI
 
 struct settings_private;
 struct policies; /* service/config/policies.h */
+struct tokens;   /* service/config/tokens.h */
 
 /* One field a row. Text that was not set is NULL, never "". What the
  * environment leaves open is settled when the settings are made: cache_engine
@@ -55,6 +56,8 @@ struct settings {
 #include "service/config/options.def"
 #undef OPTION
     const struct policies *policies;  /* from cache_namespaces_file; NULL without one */
+    const struct tokens *tokens;      /* from cache_tokens_file; NULL without one */
+    bool has_admin_port;              /* ADMIN_PORT was given, if as 0 */
     struct settings_private *private; /* texts, their sources, the count */
 };
 
@@ -65,7 +68,7 @@ struct settings {
 const struct settings *settings_load(char *const *environment, struct settings_report *report) MUST_CHECK;
 
 /* The same settings with the reloadable ones among those that came from files
- * read again, and the policies of namespaces. NULL on a fault: keep `old`. */
+ * read again, and the policies of namespaces and the tokens. NULL on a fault: keep `old`. */
 const struct settings *settings_reload(const struct settings *old, struct settings_report *report) MUST_CHECK;
 
 const struct settings *settings_ref(const struct settings *settings);

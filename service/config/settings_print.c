@@ -145,8 +145,8 @@ static const char page_head[] =
     "- A malformed value, one out of bounds, settings that contradict each other, or an unknown name that begins "
     "with\n"
     "  `HTTP_`, `CACHE_`, `MEMORY_`, `REDIS_` or `MEMCACHED_`: the service names every fault on standard error and\n"
-    "  exits with status 78. Secrets are never shown. An unknown `LOG_` name is a fault only where it looks like a "
-    "slip.\n"
+    "  exits with status 78. Secrets are never shown. An unknown `LOG_` or `ADMIN_` name is a fault only where it "
+    "looks like a slip.\n"
     "- Variables that Kubernetes injects for a Service (`REDIS_PORT=tcp://10.0.0.1:6379`, `REDIS_SERVICE_HOST`,\n"
     "  `REDIS_PORT_6379_TCP_ADDR` and the like), those of systemd, and `HTTP_PROXY` are ignored and named in one "
     "log\n"
@@ -192,6 +192,12 @@ void settings_write_markdown(FILE *out)
 
 /* ---- The start-up line ---- */
 
+/* A row of the admin port, where there is none. */
+static bool is_idle_admin(const struct settings *settings, enum option_id id)
+{
+    return !settings->has_admin_port && bytes_starts_with(bytes_str(option_rows[id].name), BYTES("ADMIN_"));
+}
+
 char *settings_describe(const struct settings *settings)
 {
     struct buffer line;
@@ -201,7 +207,7 @@ char *settings_describe(const struct settings *settings)
     for (int id = 0; id < OPTION_COUNT; id++) {
         const char *const *text = option_field_const(settings, (enum option_id)id);
 
-        if (settings_is_other_engines(settings, (enum option_id)id) ||
+        if (settings_is_other_engines(settings, (enum option_id)id) || is_idle_admin(settings, (enum option_id)id) ||
             (option_is_text(option_rows[id].type) && !*text))
             continue;
         buffer_add_string(&line, line.len > 0 ? " " : "");

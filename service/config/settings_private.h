@@ -11,6 +11,7 @@ struct settings_private {
     char *paths[OPTION_COUNT];   /* the file that a text came from, or NULL */
     char *settled[OPTION_COUNT]; /* what a text field holds instead of its text */
     struct policies *policies;
+    struct tokens *tokens;
 };
 
 /* A setting whose file could not be read counts as given. */

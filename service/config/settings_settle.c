@@ -70,6 +70,21 @@ static void check_memcached(const struct settings *s, struct settings_report *re
         settings_report_fault(report, "MEMCACHED_USERNAME, MEMCACHED_PASSWORD: one needs the other");
 }
 
+static void settle_access(struct settings *s, struct settings_report *report)
+{
+    s->has_admin_port = settings_given(s, OPT_admin_port);
+    if (s->has_admin_port && s->admin_port != 0 && s->admin_port == s->http_port)
+        settings_report_fault(report, "ADMIN_PORT: the same as HTTP_PORT, %llu", (unsigned long long)s->admin_port);
+    if (!s->cache_auth && s->cache_tokens_file)
+        settings_report_fault(report, "CACHE_AUTH: off together with CACHE_TOKENS_FILE; leave one of them out");
+    if (settings_given(s, OPT_http_tls_cert) != settings_given(s, OPT_http_tls_key))
+        settings_report_fault(report, "HTTP_TLS_CERT, HTTP_TLS_KEY: one needs the other");
+    if (settings_given(s, OPT_http_tls_client_ca) && !settings_given(s, OPT_http_tls_cert))
+        settings_report_fault(report, "HTTP_TLS_CLIENT_CA: needs HTTP_TLS_CERT");
+    if (settings_given(s, OPT_admin_host) && !s->has_admin_port)
+        settings_report_note(report, "ADMIN_HOST: no effect without ADMIN_PORT");
+}
+
 bool settings_is_other_engines(const struct settings *s, enum option_id id)
 {
     struct bytes name = bytes_str(option_rows[id].name);
@@ -95,6 +110,7 @@ void settings_settle(struct settings *s, struct settings_report *report)
         settings_settle_redis(s, report);
     if (s->cache_engine == CACHE_ENGINE_MEMCACHED)
         check_memcached(s, report);
+    settle_access(s, report);
     settle_value_limit_memory(s, report);
     settle_value_limit_buffered(s, report);
     note_without_effect(s, report);

@@ -87,6 +87,21 @@ static bool is_loopback(const struct sockaddr *address)
     return address->sa_family == AF_UNIX;
 }
 
+/* Before its handshake. */
+static void equip(struct http_connection *connection)
+{
+    const union MHD_ConnectionInfo *info;
+
+    if (!connection->thread->tls)
+        return;
+    info = MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    if (!info || !info->tls_session)
+        return;
+    connection->session = info->tls_session;
+    connection->tls = http_tls_ref(connection->thread->tls);
+    http_tls_equip(connection->tls, connection->session);
+}
+
 static struct http_connection *connection_create(struct http_thread *thread, struct MHD_Connection *mhd)
 {
     struct http_connection *connection = calloc(1, sizeof *connection);
@@ -96,6 +111,8 @@ static struct http_connection *connection_create(struct http_thread *thread, str
         return NULL;
     connection->thread = thread;
     connection->mhd = mhd;
+    connection->admin = thread->taking_admin;
+    equip(connection);
     /* Each answer may overwrite the one before it. */
     connection->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     peer = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
@@ -185,6 +202,7 @@ static void connection_closed(struct http_connection *connection)
     if (connection->linger)
         linger_start(thread, connection->fd);
     unlist(connection);
+    http_tls_unref(connection->tls);
     free(connection);
 }
 
@@ -220,7 +238,7 @@ static const struct canned {
     unsigned status;
     const char *slug, *title;
 } canned_rows[] = {
-    { 503, "overloaded", "Service Unavailable" },
+    { 503, "overloaded", "Overloaded" },
     { 408, "request-timeout", "Request Timeout" },
     { 413, "content-too-large", "Content Too Large" },
     { 414, "uri-too-long", "URI Too Long" },
@@ -235,8 +253,8 @@ static const struct canned *canned_for(unsigned status)
     return &canned_rows[0];
 }
 
-/* `id` may be empty: one is made up. */
-static void send_canned(int fd, unsigned status, const char *id, const char *detail)
+/* `id` may be empty: one is made up. Without a `session` it goes out as it is. */
+static void send_canned(int fd, void *session, unsigned status, const char *id, const char *detail)
 {
     const struct canned *row = canned_for(status);
     char body[512], answer[1024], made_up[FORMAT_HEX64_LEN + 1] = "";
@@ -255,7 +273,10 @@ static void send_canned(int fd, unsigned status, const char *id, const char *det
                        "HTTP/1.1 %u %s\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\n"
                        "X-Request-Id: %s\r\n%sConnection: close\r\n\r\n%s",
                        row->status, row->title, body_len, id, row->status == 503 ? "Retry-After: 1\r\n" : "", body);
-    (void)!send(fd, answer, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (session)
+        http_tls_send(session, answer, (size_t)len);
+    else
+        (void)!send(fd, answer, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 void http_connection_refuse(struct http_connection *connection, unsigned status, const char *detail)
@@ -264,15 +285,18 @@ void http_connection_refuse(struct http_connection *connection, unsigned status,
 
     if (ex)
         ex->status = status;
+    http_count_refusal(connection->thread, status);
     connection->linger = true;
-    send_canned(connection->fd, status, ex ? ex->request_id : "", detail);
+    send_canned(connection->fd, connection->session, status, ex ? ex->request_id : "", detail);
     /* Nothing that MHD may want to add can follow. */
     shutdown(connection->fd, SHUT_WR);
 }
 
-void http_socket_refuse(int fd, const char *detail)
+void http_socket_refuse(int fd, bool tls, const char *detail)
 {
-    send_canned(fd, 503, "", detail);
+    /* Before a handshake there is no way to say it. */
+    if (!tls)
+        send_canned(fd, NULL, 503, "", detail);
     shutdown(fd, SHUT_WR);
     close(fd);
 }
@@ -297,6 +321,7 @@ static void time_out(struct http_connection *connection)
 
     http_connection_set_state(connection, HTTP_CONNECTION_BUSY, 0);
     if (connection->exchange && http_intake_is_open(connection->exchange)) {
+        http_count_refusal(connection->thread, 408);
         connection->exchange->intake->refuse(connection->exchange, 408, "the body did not go on within HTTP_REQUEST_TIMEOUT_MS");
         return;
     }
@@ -380,7 +405,8 @@ void http_connections_close_idle(struct http_thread *thread)
     }
     for (struct http_connection *at = thread->receiving_head; at; at = next) {
         next = at->next;
-        if (!at->exchange && bytes_received(at->fd) == 0)
+        /* What a handshake received is no request. */
+        if (!at->exchange && (at->session || bytes_received(at->fd) == 0))
             close_if_quiet(at);
         else
             close_if_left(at);

@@ -5,6 +5,7 @@
 
 #include "service/base/buffer.h"
 #include "service/base/clock.h"
+#include "service/http/trace_context.h"
 
 /* Exchanges kept for reuse, each thread. */
 #define SPARE_MAX 256
@@ -151,6 +152,7 @@ void *http_exchange_start(void *context, const char *uri, struct MHD_Connection 
     ex->request.deadline_ns =
         ex->request.started_ns + thread->server->options.request_timeout_ms * NS_PER_MS;
     ex->request.from_loopback = connection->from_loopback;
+    ex->request.admin = connection->admin;
     ex->request_id[0] = '\0';
 
     connection->exchange = ex;
@@ -164,6 +166,7 @@ void *http_exchange_start(void *context, const char *uri, struct MHD_Connection 
 static void refuse(struct http_exchange *ex, unsigned status, const char *detail)
 {
     ex->close = true;
+    http_count_refusal(ex->thread, status);
     ex->thread->server->app->refuse(ex, status, detail);
 }
 
@@ -174,8 +177,8 @@ static struct http_verdict admit(struct http_exchange *ex)
 {
     struct http_thread *thread = ex->thread;
 
-    if (!ex->request.from_loopback && !thread->server->options.allow_remote)
-        return (struct http_verdict){ 403, "without access control only loopback clients are served; see CACHE_AUTH" };
+    if (!ex->request.from_loopback && !ex->request.admin && !thread->server->options.allow_remote)
+        return (struct http_verdict){ 403, "without access control only loopback clients are served; see CACHE_TOKENS_FILE" };
     if (thread->abandoned)
         return shutting_down;
     return (struct http_verdict){ 0, NULL };
@@ -185,10 +188,12 @@ bool http_admit(struct http_exchange *ex)
 {
     struct http_thread *thread = ex->thread;
 
-    if (thread->in_flight >= thread->max_in_flight)
+    if (atomic_load_explicit(&thread->in_flight, memory_order_relaxed) >= thread->max_in_flight) {
+        tally_add(&thread->refused[HTTP_REFUSED_IN_FLIGHT], 1);
         return false;
+    }
     ex->counted = true;
-    thread->in_flight++;
+    http_in_flight_add(thread, 1);
     return true;
 }
 
@@ -288,6 +293,7 @@ static enum MHD_Result step_complete(struct http_exchange *ex)
     if (ex->passed)
         return MHD_NO;
     ex->phase = HTTP_PHASE_COMPLETED;
+    ex->completed_ns = loop_now(ex->thread->loop);
     http_connection_set_state(ex->connection, HTTP_CONNECTION_BUSY, 0);
     if (!ex->response) {
         if (!http_body_finish(ex))
@@ -332,28 +338,51 @@ enum MHD_Result http_exchange_step(void *thread, struct MHD_Connection *mhd, con
 
 /* ---- The end ---- */
 
-static void write_access_record(struct http_exchange *ex)
+static void write_access_record(struct http_exchange *ex, const struct http_record *how)
 {
     struct access_lane *lane = ex->thread->log;
-    uint64_t now_ns = loop_now(ex->thread->loop);
     struct access_record *record;
+    struct trace_context trace;
 
-    if (!lane || ex->status == 0 || !access_lane_wants(lane, ex->status, now_ns))
+    if (!lane || ex->status == 0 || !access_lane_wants(lane, ex->status, how->ended_turn_ns))
         return;
     record = access_lane_reserve(lane);
     if (!record)
         return;
-    record->ended_ns = clock_monotonic_ns();
-    record->duration_ns = record->ended_ns - ex->request.started_ns;
-    record->request_bytes = ex->body_len + ex->body_dropped;
-    record->response_bytes = ex->response_bytes;
+    record->ended_ns = how->ended_ns;
+    record->duration_ns = how->ended_ns - how->started_ns;
+    record->request_bytes = how->received_bytes;
+    record->response_bytes = how->sent_bytes;
     record->method = http_method_name(ex->request.method);
     record->route = ex->route;
     record->status = (uint16_t)ex->status;
     access_record_set_ns(record, ex->ns);
     access_record_set_id(record, ex->request.id);
     access_record_set_peer(record, (const struct sockaddr *)&ex->connection->peer);
+    if (trace_context_read(ex->request.fields[HTTP_FIELD_TRACEPARENT], &trace))
+        access_record_set_trace(record, trace.trace_id, trace.parent_id);
     access_lane_commit(lane);
+}
+
+/* One reading of the clock serves the access log and the app. */
+static void record_end(struct http_exchange *ex)
+{
+    struct http_thread *thread = ex->thread;
+    const struct http_record record = {
+        .status = ex->status,
+        .begun = ex->begun,
+        .started_ns = ex->request.started_ns,
+        .completed_ns = ex->completed_ns,
+        .answered_ns = ex->answered_ns,
+        .ended_turn_ns = loop_now(thread->loop),
+        .ended_ns = clock_monotonic_ns(),
+        .received_bytes = ex->body_len + ex->body_dropped,
+        .sent_bytes = ex->response_bytes,
+    };
+
+    write_access_record(ex, &record);
+    if (thread->server->app->record)
+        thread->server->app->record(ex, &record);
 }
 
 void http_exchange_end(struct http_exchange *ex)
@@ -364,11 +393,11 @@ void http_exchange_end(struct http_exchange *ex)
     thread->progress++;
     if (ex->phase == HTTP_PHASE_WAITING)
         thread->waiting--;
-    write_access_record(ex);
+    record_end(ex);
     if (ex->begun)
         thread->server->app->end(ex);
     if (ex->counted)
-        thread->in_flight--;
+        http_in_flight_add(thread, -1);
     if (ex->response)
         MHD_destroy_response(ex->response);
     http_body_release(ex);

@@ -52,6 +52,7 @@ enum http_field {
     HTTP_FIELD_CONTENT_RANGE,
     HTTP_FIELD_EXPECT,            /* list */
     HTTP_FIELD_ACCEPT,            /* list */
+    HTTP_FIELD_ACCEPT_ENCODING,   /* list */
     HTTP_FIELD_IF_MATCH,          /* list */
     HTTP_FIELD_IF_NONE_MATCH,     /* list */
     HTTP_FIELD_IF_RANGE,
@@ -59,8 +60,9 @@ enum http_field {
     HTTP_FIELD_CACHE_TTL,
     HTTP_FIELD_X_TTL,
     HTTP_FIELD_REQUEST_ID,        /* X-Request-Id */
-    HTTP_FIELD_TRACEPARENT,
+    HTTP_FIELD_TRACEPARENT,       /* list: two are none (W3C Trace Context section 3.2.4), not a bad request */
     HTTP_FIELD_AUTHORIZATION,
+    HTTP_FIELD_SEC_FETCH_SITE,
     HTTP_FIELD_CACHE_GROUPS,      /* list */
     HTTP_FIELD_FENCE_TOKEN,
     HTTP_FIELD_LEASE_TOKEN,
@@ -81,6 +83,7 @@ struct http_request {
     bool has_length;    /* Content-Length was given */
     uint64_t content_length;
     bool from_loopback; /* the peer is 127.0.0.0/8, ::1 or a unix socket */
+    bool admin;         /* came in by the admin port */
     uint64_t started_ns;  /* monotonic; when the request line arrived */
     uint64_t deadline_ns; /* monotonic; HTTP_REQUEST_TIMEOUT_MS later */
 };
@@ -200,6 +203,50 @@ void http_flow_resume(struct http_exchange *ex);
  * until app->end). */
 void http_note_route(struct http_exchange *ex, const char *route, struct bytes ns);
 
+/* ---- What is counted ---- */
+
+/* Why a connection or a request was turned away before its handler saw it. */
+enum http_refusal {
+    HTTP_REFUSED_CONNECTIONS, /* over the bound of connections */
+    HTTP_REFUSED_IN_FLIGHT,   /* over the bound of requests in flight */
+    HTTP_REFUSED_MEMORY,      /* over the bound of bodies and answers in memory, or out of it */
+    HTTP_REFUSED_TIMEOUT,     /* 408 */
+    HTTP_REFUSED_MALFORMED,   /* the request's form or size */
+    HTTP_REFUSED_PROTECTED,   /* a client from another machine, without access control */
+    HTTP_REFUSED_DRAINING,
+    HTTP_REFUSALS
+};
+
+/* For labels: "in-flight". */
+const char *http_refusal_name(enum http_refusal refusal);
+
+/* The server's state, all threads together. */
+struct http_stats {
+    unsigned threads;
+    uint64_t accepted; /* connections, since the start; those refused at once included */
+    uint64_t refused[HTTP_REFUSALS]; /* since the start */
+    unsigned connections, connections_max;
+    unsigned in_flight, in_flight_max;
+    size_t buffered_bytes, buffered_bytes_max;
+    uint64_t log_left_out; /* access records suppressed or dropped, since the start */
+    bool draining;
+};
+
+void http_stats(struct http_exchange *ex, struct http_stats *stats);
+
+/* How an exchange went. Times are monotonic; a turn's time is that of the
+ * loop's turn in which it happened. */
+struct http_record {
+    unsigned status;        /* 0: the client left before there was an answer */
+    bool begun;             /* app->begin was called */
+    uint64_t started_ns;    /* a turn's: the request line */
+    uint64_t completed_ns;  /* a turn's: the whole request; 0: never */
+    uint64_t answered_ns;   /* a turn's: the answer was ready; 0: never */
+    uint64_t ended_turn_ns; /* a turn's: the answer was sent, or will never be */
+    uint64_t ended_ns;      /* that moment itself */
+    uint64_t received_bytes, sent_bytes; /* of the bodies */
+};
+
 /* ---- What the app gives ---- */
 
 struct http_app {
@@ -218,5 +265,7 @@ struct http_app {
      * `status` is 400, 403, 413, 417, 431 or 503; `detail` a static text
      * that names what was wrong. begin may not have been called. */
     void (*refuse)(struct http_exchange *ex, unsigned status, const char *detail);
+    /* Each exchange, just before app->end would be called. NULL: not interested. */
+    void (*record)(struct http_exchange *ex, const struct http_record *record);
     void *context;
 };

@@ -10,6 +10,8 @@
  *   intake.c      giving a request body to the app piece by piece
  *   reply.c       building the response
  *   flow.c        a response that is made while it is sent
+ *   tally.c       what is counted
+ *   trace_context.c  the field traceparent
  *
  * Everything but struct http_server and its atomics belongs to one thread. */
 #pragma once
@@ -20,19 +22,27 @@
 #include <stdatomic.h>
 
 #include "service/base/access_log.h"
+#include "service/base/histogram.h"
 #include "service/http/exchange.h"
 #include "service/http/server.h"
 
 /* ---- Server and threads ---- */
 
+/* A port that is listened on. */
+struct http_listener {
+    struct http_server *server;
+    bool admin;
+    int fd; /* -1: closed, or there is none */
+    uint16_t port;
+    struct loop_io *io;
+    struct loop_timer *again; /* tries again after a failed accept */
+};
+
 struct http_server {
     struct http_options options;
     const struct http_app *app;
     struct loop *loop; /* the acceptor's */
-    int listen_fd;
-    uint16_t port;
-    struct loop_io *accept_io;
-    struct loop_timer *accept_timer; /* tries again after a failed accept */
+    struct http_listener main, admin;
     struct loop_timer *drain_timer;
     uint64_t accept_until_ns; /* draining: end of the delay */
     uint64_t drain_until_ns;  /* draining: end of the patience */
@@ -42,7 +52,12 @@ struct http_server {
     atomic_size_t buffered_bytes; /* request bodies in memory, all threads */
     atomic_size_t answer_bytes;   /* large answers in memory, all threads */
     atomic_uint connections;      /* all threads, those being handed over too */
+    _Atomic uint64_t accepted;    /* written by the acceptor, read by any; so is this: */
+    _Atomic uint64_t refused;     /* of those, for want of room for connections */
 };
+
+/* Connections to the admin port beyond max_connections. */
+#define HTTP_ADMIN_RESERVE 16u
 
 struct http_thread {
     struct http_server *server;
@@ -65,9 +80,14 @@ struct http_thread {
     bool closing;    /* idle connections are closed, too */
     bool abandoned;  /* app->thread_abandon was called: the app takes no more requests */
     bool notified;   /* MHD has told of the connection that is being handed over */
-    unsigned in_flight;
+    bool taking_admin; /* which came by the admin port */
+    struct http_tls *tls; /* for new connections; one reference; NULL: without TLS */
+    struct MHD_Daemon *plain; /* for the admin port where `daemon` speaks TLS; else NULL */
+    struct loop_io *plain_io;
+    atomic_uint in_flight;   /* written by this thread, read by any */
     unsigned max_in_flight;
     atomic_uint connections; /* read by the acceptor */
+    _Atomic uint64_t refused[HTTP_REFUSALS]; /* written by this thread, read by any */
     struct http_connection *receiving_head, *receiving_tail; /* oldest first */
     struct http_connection *idle_head, *idle_tail;           /* soonest check first */
     struct http_linger *lingering;
@@ -87,11 +107,14 @@ void *http_thread_main(void *thread);
 /* After the thread was joined (or never started). Returns how many exchanges
  * it cut off. */
 unsigned http_thread_release(struct http_thread *thread);
+/* Acceptor's thread: certificates for new connections. */
+bool http_thread_set_tls(struct http_thread *thread, struct http_tls *tls) MUST_CHECK;
 /* Acceptor's thread: drain, in two steps. */
 void http_thread_drain(struct http_thread *thread);
 void http_thread_close_idle(struct http_thread *thread);
 /* Acceptor's thread: gives an accepted socket away. */
-void http_thread_hand_over(struct http_thread *thread, int fd, const struct sockaddr_storage *peer, socklen_t length);
+void http_thread_hand_over(struct http_thread *thread, int fd, bool admin, const struct sockaddr_storage *peer,
+                           socklen_t length);
 
 /* ---- Connections ---- */
 
@@ -107,6 +130,9 @@ struct http_connection {
     int fd; /* MHD's */
     enum http_connection_state state;
     bool from_loopback;
+    bool admin;  /* came in by the admin port */
+    struct http_tls *tls; /* what its session began with; one reference; NULL: without TLS */
+    void *session;        /* MHD's */
     bool linger; /* close softly: the client may still be sending */
     struct http_connection *next, *prev; /* in the list of its state */
     uint64_t due_ns;        /* RECEIVING: total deadline; IDLE: next look */
@@ -134,7 +160,7 @@ void http_connections_close_idle(struct http_thread *thread);
 void http_connection_refuse(struct http_connection *connection, unsigned status, const char *detail);
 void http_lingering_sweep(struct http_thread *thread, uint64_t now_ns);
 /* 503 on a socket that MHD never saw; closes it. */
-void http_socket_refuse(int fd, const char *detail);
+void http_socket_refuse(int fd, bool tls, const char *detail);
 
 /* ---- Exchanges ---- */
 
@@ -170,6 +196,7 @@ struct http_exchange {
     size_t intake_bytes;              /* since its deadline was set */
     http_fill_fn *fill;
     uint64_t waiting_since_ns;
+    uint64_t completed_ns, answered_ns; /* as in struct http_record */
     const char *raw_uri; /* in MHD's buffer; cut at '?' after the first callback */
     size_t raw_uri_len;
 
@@ -212,6 +239,12 @@ void http_exchange_completed(void *thread, struct MHD_Connection *mhd, void **co
 /* The answer was sent, or never will be. */
 void http_exchange_end(struct http_exchange *ex);
 void http_exchange_free_spares(struct http_thread *thread);
+
+/* ---- What is counted (tally.c) ---- */
+
+void http_in_flight_add(struct http_thread *thread, int n);
+/* A refusal with this status, which says why but for 503: that is memory's, unless the thread is at its end. */
+void http_count_refusal(struct http_thread *thread, unsigned status);
 
 /* ---- Audit ---- */
 

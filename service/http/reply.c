@@ -40,6 +40,7 @@ void http_reply_prepared(struct http_exchange *ex, unsigned status, struct MHD_R
         response = NULL;
     }
     ex->status = status;
+    ex->answered_ns = loop_now(ex->thread->loop);
     ex->response = response;
     ex->response_bytes = bytes;
     if (ex->phase == HTTP_PHASE_WAITING)
@@ -155,6 +156,7 @@ static struct held *hold(struct http_exchange *ex, struct value *value, char *te
         held_release(held);
     }
     ex->field_count = 0;
+    http_count_refusal(ex->thread, 503);
     server->app->refuse(ex, 503, "too many large answers in memory");
     return NULL;
 }

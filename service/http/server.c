@@ -80,12 +80,21 @@ static struct http_thread *least_loaded(struct http_server *server)
     return best;
 }
 
-/* False when there is nothing more to accept now. */
-static bool accept_one(struct http_server *server)
+/* A server that is full is still watched. */
+static bool is_full(const struct http_listener *listener)
 {
+    unsigned most = listener->server->options.max_connections + (listener->admin ? HTTP_ADMIN_RESERVE : 0);
+
+    return atomic_load_explicit(&listener->server->connections, memory_order_relaxed) >= most;
+}
+
+/* False when there is nothing more to accept now. */
+static bool accept_one(struct http_listener *listener)
+{
+    struct http_server *server = listener->server;
     struct sockaddr_storage peer = { 0 };
     socklen_t length = sizeof peer;
-    int fd = accept4(server->listen_fd, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept4(listener->fd, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd < 0) {
         if (errno == EAGAIN)
@@ -94,48 +103,53 @@ static bool accept_one(struct http_server *server)
             return true;
         /* Out of descriptors or memory: the backlog keeps the others waiting. */
         log_warn("accept failed", LOG_STRING("reason", strerror(errno)));
-        loop_io_set(server->accept_io, 0);
-        loop_timer_at(server->accept_timer, clock_monotonic_ns() + ACCEPT_RETRY_MS * NS_PER_MS);
+        loop_io_set(listener->io, 0);
+        loop_timer_at(listener->again, clock_monotonic_ns() + ACCEPT_RETRY_MS * NS_PER_MS);
         return false;
     }
-    if (atomic_load_explicit(&server->connections, memory_order_relaxed) >= server->options.max_connections)
-        http_socket_refuse(fd, "too many connections");
-    else
-        http_thread_hand_over(least_loaded(server), fd, &peer, length);
+    tally_add(&server->accepted, 1);
+    if (is_full(listener)) {
+        tally_add(&server->refused, 1);
+        http_socket_refuse(fd, server->options.tls && !listener->admin, "too many connections");
+    } else {
+        http_thread_hand_over(least_loaded(server), fd, listener->admin, &peer, length);
+    }
     return true;
 }
 
 static void on_acceptable(void *context, int events)
 {
-    struct http_server *server = context;
+    struct http_listener *listener = context;
 
     (void)events;
-    for (int i = 0; i < ACCEPTS_PER_TURN && accept_one(server); i++)
+    for (int i = 0; i < ACCEPTS_PER_TURN && accept_one(listener); i++)
         ;
 }
 
 static void accept_again(void *context)
 {
-    struct http_server *server = context;
+    struct http_listener *listener = context;
 
-    loop_io_set(server->accept_io, LOOP_READABLE);
+    loop_io_set(listener->io, LOOP_READABLE);
 }
 
 /* ---- Drain ---- */
 
 static void stop_accepting(struct http_server *server)
 {
-    if (!server->accept_io)
+    struct http_listener *listener = &server->main;
+
+    if (!listener->io)
         return;
     /* Closing would reset clients that the kernel has already welcomed; of those
      * there are no more than the backlog holds. */
-    for (int i = 0; i <= BACKLOG && accept_one(server); i++)
+    for (int i = 0; i <= BACKLOG && accept_one(listener); i++)
         ;
-    loop_timer_stop(server->accept_timer);
-    loop_io_remove(server->accept_io);
-    server->accept_io = NULL;
-    close(server->listen_fd);
-    server->listen_fd = -1;
+    loop_timer_stop(listener->again);
+    loop_io_remove(listener->io);
+    listener->io = NULL;
+    close(listener->fd);
+    listener->fd = -1;
     for (unsigned i = 0; i < server->thread_count; i++)
         http_thread_close_idle(&server->threads[i]);
 }
@@ -147,7 +161,7 @@ static void check_drain(void *context)
 
     if (now_ns >= server->accept_until_ns)
         stop_accepting(server);
-    if ((!server->accept_io && atomic_load(&server->connections) == 0) || now_ns >= server->drain_until_ns)
+    if ((!server->main.io && atomic_load(&server->connections) == 0) || now_ns >= server->drain_until_ns)
         loop_stop(server->loop);
 }
 
@@ -204,23 +218,46 @@ static unsigned stop_threads(struct http_server *server, unsigned started)
     return cut_off;
 }
 
+static bool listener_prepare(struct http_listener *listener, const char *host, uint16_t port, char **error)
+{
+    listener->fd = listen_on(host, port, error);
+    if (listener->fd < 0)
+        return false;
+    listener->port = port_of(listener->fd);
+    listener->again = loop_timer_create(listener->server->loop, accept_again, listener);
+    return listener->again != NULL;
+}
+
+/* There may be none. */
+static bool listener_start(struct http_listener *listener)
+{
+    if (listener->fd >= 0)
+        listener->io = loop_io_add(listener->server->loop, listener->fd, LOOP_READABLE, on_acceptable, listener);
+    return listener->fd < 0 || listener->io != NULL;
+}
+
+static void listener_release(struct http_listener *listener)
+{
+    loop_io_remove(listener->io);
+    loop_timer_destroy(listener->again);
+    if (listener->fd >= 0)
+        close(listener->fd);
+}
+
 static void server_free(struct http_server *server)
 {
-    loop_io_remove(server->accept_io);
-    loop_timer_destroy(server->accept_timer);
+    listener_release(&server->main);
+    listener_release(&server->admin);
     loop_timer_destroy(server->drain_timer);
-    if (server->listen_fd >= 0)
-        close(server->listen_fd);
     free(server->threads);
     free(server);
 }
 
 static bool prepare(struct http_server *server)
 {
-    server->accept_timer = loop_timer_create(server->loop, accept_again, server);
     server->drain_timer = loop_timer_create(server->loop, check_drain, server);
     server->threads = calloc(server->options.threads, sizeof *server->threads);
-    if (!server->accept_timer || !server->drain_timer || !server->threads)
+    if (!server->drain_timer || !server->threads)
         return false;
     while (server->thread_count < server->options.threads) {
         struct http_thread *thread = &server->threads[server->thread_count++];
@@ -239,23 +276,22 @@ struct http_server *http_server_start(const struct http_options *options, const 
     *error = NULL;
     if (!server)
         goto fail;
-    server->listen_fd = -1;
+    server->main = (struct http_listener){ .server = server, .fd = -1 };
+    server->admin = (struct http_listener){ .server = server, .fd = -1, .admin = true };
     if (sodium_init() < 0)
         goto fail;
     server->options = *options;
     server->app = app;
     server->loop = loop;
-    server->listen_fd = listen_on(options->host, options->port, error);
-    if (server->listen_fd < 0)
-        goto fail;
-    server->port = port_of(server->listen_fd);
-    if (!prepare(server))
+    if (!listener_prepare(&server->main, options->host, options->port, error) ||
+        (options->admin_host &&
+         !listener_prepare(&server->admin, options->admin_host, options->admin_port, error)) ||
+        !prepare(server))
         goto fail;
     started = start_threads(server);
     if (started < server->thread_count)
         goto fail;
-    server->accept_io = loop_io_add(loop, server->listen_fd, LOOP_READABLE, on_acceptable, server);
-    if (!server->accept_io)
+    if (!listener_start(&server->main) || !listener_start(&server->admin))
         goto fail;
     return server;
 
@@ -274,9 +310,23 @@ const char *http_library_version(void)
     return MHD_get_version();
 }
 
+bool http_server_set_tls(struct http_server *server, struct http_tls *tls)
+{
+    bool all = true;
+
+    for (unsigned i = 0; i < server->thread_count; i++)
+        all &= http_thread_set_tls(&server->threads[i], tls);
+    return all;
+}
+
 uint16_t http_server_port(const struct http_server *server)
 {
-    return server->port;
+    return server->main.port;
+}
+
+uint16_t http_server_admin_port(const struct http_server *server)
+{
+    return server->admin.port;
 }
 
 unsigned http_server_destroy(struct http_server *server)

@@ -12,10 +12,13 @@
 
 #include "service/base/access_log.h"
 #include "service/http/exchange.h"
+#include "service/http/tls.h"
 
 struct http_options {
     const char *host;
     uint16_t port; /* 0: any free one, see http_server_port() */
+    const char *admin_host; /* NULL: no admin port */
+    uint16_t admin_port;    /* as port */
     unsigned threads;
     unsigned max_connections;
     unsigned max_in_flight; /* requests begun and not ended */
@@ -24,7 +27,8 @@ struct http_options {
     uint64_t drain_delay_ms;   /* how long a draining server still accepts */
     uint64_t drain_timeout_ms; /* how long it waits for what is in flight */
     size_t max_buffered_bytes; /* request bodies held at one time */
-    bool allow_remote;         /* serve peers that are not loopback */
+    bool allow_remote;         /* serve peers that are not loopback; the admin port does in any case */
+    struct http_tls *tls;          /* NULL: without; else the main port speaks it; borrowed for the start */
     struct access_log *access_log; /* with a lane a thread; NULL: none */
 };
 
@@ -39,6 +43,12 @@ struct http_server *http_server_start(const struct http_options *options, const 
                                       struct loop *loop, char **error) MUST_CHECK;
 
 uint16_t http_server_port(const struct http_server *server);
+/* 0 without one. */
+uint16_t http_server_admin_port(const struct http_server *server);
+
+/* For connections from now on; only for a server that was started with one. False
+ * when out of memory: some threads keep the old one. */
+bool http_server_set_tls(struct http_server *server, struct http_tls *tls) MUST_CHECK;
 
 /* True once http_server_drain() was called; any thread. */
 bool http_server_draining(const struct http_server *server);
@@ -46,7 +56,7 @@ bool http_server_draining(const struct http_server *server);
 /* On the acceptor's thread: answers carry `Connection: close` from now on,
  * accepting ends after the drain delay, idle connections are closed, what is
  * in flight finishes; then (or when the drain timeout has passed) the loop is
- * stopped. Calling it again skips the delay. */
+ * stopped. The admin port accepts until then. Calling it again skips the delay. */
 void http_server_drain(struct http_server *server);
 
 /* After the loop ended: joins the threads and frees everything. Returns how

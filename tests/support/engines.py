@@ -8,6 +8,7 @@ import os
 
 from support.memcached_servers import ServerSet
 from support.redis_servers import ClusterSet, RedisServer, SentinelSet
+from support.redis_tls import RedisTlsServer
 
 
 class MemoryEngine:
@@ -28,6 +29,7 @@ ENGINES = {
     "redis": RedisServer,
     "redis-sentinel": SentinelSet,
     "redis-cluster": ClusterSet,
+    "redis-tls": RedisTlsServer,
     "memcached": lambda: ServerSet(1, "-m", "128", "-I", "16m"),
     "memcached-3": lambda: ServerSet(3, "-m", "128", "-I", "16m"),
 }

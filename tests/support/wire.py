@@ -2,7 +2,7 @@
 
 It sends exactly the bytes it is given and reads answers strictly: whatever is not well-formed in an answer raises
 WireError. The suites use it instead of http.client because targets, fields and framing must reach the server
-untouched. One Connection belongs to one thread.
+untouched. One Connection belongs to one thread. Every answer is held to the interface's document (support/document.py).
 """
 
 import json
@@ -10,9 +10,12 @@ import re
 import socket
 import time
 
+from support.document import check_answer
+
 READ_TIMEOUT = 20.0
 MAX_HEAD = 64 * 1024
 BODILESS = (204, 304)
+REQUEST_LINE = re.compile(rb"^(([A-Za-z]+) ([^ \r\n]+) HTTP/1\.[01]\r\n)", re.MULTILINE)
 
 
 class WireError(Exception):
@@ -107,6 +110,8 @@ class Connection:
         self.sock = socket.create_connection((host, port), timeout=timeout)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
+        # Method and target of what is to be answered; None once several were sent, and nobody can tell which is whose.
+        self._asked = []
 
     def __enter__(self):
         return self
@@ -117,11 +122,20 @@ class Connection:
     def close(self):
         self.sock.close()
 
+    def _note_request(self, data):
+        lines = REQUEST_LINE.findall(data)
+        if self._asked == [] and len(lines) == 1 and data.startswith(lines[0][0]):
+            self._asked = [(lines[0][1].decode(), lines[0][2].decode("latin-1"))]
+        elif lines or not self._asked:
+            self._asked = None
+
     def send(self, data):
+        self._note_request(data)
         self.sock.sendall(data)
 
     def send_tolerant(self, data):
         """Sends, and does not mind when the server has hung up in the middle. True when all of it went."""
+        self._note_request(data)
         try:
             self.sock.sendall(data)
             return True
@@ -229,7 +243,9 @@ class Connection:
                 break
             interim.append(status)
         body = self._read_body(method, status, fields, deadline)
-        return Response(version, status, reason, fields, body, interim)
+        answer = Response(version, status, reason, fields, body, interim)
+        check_answer(answer, *(self._asked.pop(0) if self._asked else (method, None)))
+        return answer
 
     def request(self, method, target, fields=(), body=None, timeout=None, **how):
         self.send(build_request(method, target, fields, body, **how))

@@ -450,3 +450,82 @@ Test(engine, readiness_is_the_engines_own)
     cr_assert_not(engine_ready(&puppet->base, &reason));
     cr_assert_str_eq(reason, "asleep");
 }
+
+/* ---- The observer ---- */
+
+static struct {
+    unsigned calls;
+    enum engine_verb verb;
+    enum engine_status status;
+    uint64_t duration_ns;
+    unsigned done_calls; /* of the job, when the observer was called */
+    const struct job *job;
+} seen;
+
+static void observe(void *context, const struct engine_op *op, uint64_t duration_ns)
+{
+    cr_assert_eq(context, &seen);
+    seen.calls++;
+    seen.verb = op->verb;
+    seen.status = op->status;
+    seen.duration_ns = duration_ns;
+    seen.done_calls = seen.job ? seen.job->calls : 0;
+}
+
+static void start_observing(void)
+{
+    memset(&seen, 0, sizeof seen);
+    engine_observe(session, observe, &seen);
+}
+
+Test(engine, an_observer_sees_what_was_done_at_once)
+{
+    struct job job;
+
+    start_observing();
+    puppet->answer_at_once = true;
+    job_init(&job, session, ENGINE_PUT, 100);
+    cr_assert_eq(job_submit(&job), ENGINE_DONE);
+    cr_assert_eq(seen.calls, 1);
+    cr_assert_eq(seen.verb, ENGINE_PUT);
+    cr_assert_eq(seen.status, ENGINE_OK);
+    cr_assert_eq(job.op.took_ns, seen.duration_ns);
+}
+
+Test(engine, an_observer_sees_an_answer_before_its_submitter_with_the_time_it_took)
+{
+    struct job job;
+
+    start_observing();
+    job_init(&job, session, ENGINE_GET, 100);
+    seen.job = &job;
+    cr_assert_eq(job_submit(&job), ENGINE_PENDING);
+    cr_assert_eq(seen.calls, 0);
+    cr_assert_eq(engine_pending(session), 1);
+    advance_ms(30);
+    puppet_answer(puppet, &job.op, ENGINE_MISS);
+    cr_assert_eq(seen.calls, 1);
+    cr_assert_eq(seen.done_calls, 0);
+    cr_assert_eq(job.calls, 1);
+    cr_assert_eq(seen.status, ENGINE_MISS);
+    cr_assert_eq(seen.duration_ns, 30 * NS_PER_MS);
+    cr_assert_eq(job.op.took_ns, 30 * NS_PER_MS);
+    cr_assert_eq(engine_pending(session), 0);
+}
+
+Test(engine, an_observer_sees_lateness_but_not_what_the_submitter_gave_up)
+{
+    struct job late, given_up;
+
+    start_observing();
+    job_init(&late, session, ENGINE_GET, 100);
+    cr_assert_eq(job_submit(&late), ENGINE_PENDING);
+    advance_ms(101);
+    cr_assert_eq(seen.calls, 1);
+    cr_assert_eq(seen.status, ENGINE_LATE);
+    cr_assert_geq(seen.duration_ns, 100 * NS_PER_MS);
+    job_init(&given_up, session, ENGINE_GET, 100);
+    cr_assert_eq(job_submit(&given_up), ENGINE_PENDING);
+    cr_assert_eq(engine_cancel(session, &given_up.op), ENGINE_LATE);
+    cr_assert_eq(seen.calls, 1);
+}

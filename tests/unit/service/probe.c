@@ -54,9 +54,10 @@ Test(probe, a_url_says_it_all)
 
 Test(probe, what_cannot_be_asked_is_refused_with_a_reason)
 {
-    static const char *const words[] = { "",           "readyz",           "https://127.0.0.1/", "http://",
-                                         "http:///",   "http://a:b/",      "http://a:70000/",    "ftp://a/",
-                                         "/with room", "/line\r\nSmuggled: 1" };
+    static const char *const words[] = {
+        "",         "readyz",     "https://127.0.0.1/",  "http://", "http:///", "http://a:b/", "http://a:70000/",
+        "ftp://a/", "/with room", "/line\r\nSmuggled: 1"
+    };
 
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         cr_expect_not(aim(words[i], "127.0.0.1", 8080), "%s", words[i]);

@@ -229,6 +229,39 @@ Test(atomic, bounds_of_the_namespace_hold_after_the_step)
     cr_assert_eq(get(NS, bytes_of(&names[39], 1)).status, ENGINE_OK);
 }
 
+Test(atomic, what_was_put_and_read_in_the_step_is_counted_and_flushed)
+{
+    plan_put(BYTES("a"), 1);
+    plan(ENGINE_GET, BYTES("a"));
+    plan_put(BYTES("b"), 1);
+    plan(ENGINE_TOUCH, BYTES("b"))->ttl_ms = 60000;
+    plan(ENGINE_GET, BYTES("b"));
+    cr_assert_eq(run(), ENGINE_OK);
+    cr_assert_eq(census(NS).entries, 2);
+    flush(NS);
+    cr_assert_eq(get(NS, BYTES("a")).status, ENGINE_MISS);
+    cr_assert_eq(get(NS, BYTES("b")).status, ENGINE_MISS);
+}
+
+/* Who comes last under a key need not be the one that wrote it. */
+Test(atomic, bounds_hold_where_what_was_put_is_read_or_touched_in_the_step)
+{
+    static const struct engine_put bounded = { .max_entries = 2 };
+    static char names[8];
+    unsigned stand = 0;
+
+    for (size_t i = 0; i < sizeof names; i++) {
+        names[i] = (char)i;
+        plan_put(bytes_of(&names[i], 1), 1)->put = &bounded;
+        plan(i % 2 ? ENGINE_GET : ENGINE_TOUCH, bytes_of(&names[i], 1))->ttl_ms = 60000;
+    }
+    cr_assert_eq(run(), ENGINE_OK);
+    for (size_t i = 0; i < sizeof names; i++)
+        stand += get(NS, bytes_of(&names[i], 1)).status == ENGINE_OK;
+    cr_assert_eq(stand, 2);
+    cr_assert_eq(get(NS, bytes_of(&names[7], 1)).status, ENGINE_OK);
+}
+
 Test(atomic, nothing_is_a_step_too_and_other_verbs_are_not)
 {
     cr_assert_eq(run(), ENGINE_OK);

@@ -100,6 +100,31 @@ Test(quota, a_bound_that_was_lowered_holds_after_the_next_write)
     cr_assert_eq(get(NS, numbered(7)).entry.bytes, 2);
 }
 
+Test(quota, one_write_pushes_out_a_bounded_number)
+{
+    static const struct engine_put extras = { .max_entries = 5 };
+
+    for (unsigned long i = 0; i < 20000; i++)
+        put(NS, numbered(i), 1);
+    put_with(NS, numbered(7), 2, &extras);
+    cr_assert_gt(census(NS).entries, 10000, "a single write holds its thread up");
+    for (unsigned long i = 0; i < 10; i++)
+        put_with(NS, numbered(i), 2, &extras);
+    cr_assert_eq(census(NS).entries, 5);
+}
+
+Test(quota, a_large_value_makes_room_however_many_must_go)
+{
+    static const struct engine_put extras = { .max_bytes = 30000 };
+
+    for (unsigned long i = 0; i < 30000; i++)
+        put_with(NS, numbered(i), 1, &extras);
+    cr_assert_eq(census(NS).bytes, 30000);
+    put_with(NS, BYTES("large"), 25000, &extras);
+    cr_assert_leq(census(NS).bytes, 30000);
+    cr_assert_eq(get(NS, BYTES("large")).status, ENGINE_OK);
+}
+
 Test(quota, markers_count_for_nothing_and_stay)
 {
     static const struct engine_put extras = { .max_entries = 2 };
