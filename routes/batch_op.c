@@ -47,6 +47,9 @@ static const struct bytes names[MEMBERS] = {
     [MEMBER_IF_NONE_MATCH] = { "if_none_match", 13 },
 };
 
+/* As the field Fence-Token takes. */
+#define FENCE_MAX (UINT64_C(1) << 63)
+
 #define BIT(member) (1u << (member))
 #define FOR_ALL                                                                                                      \
     (BIT(MEMBER_OP) | BIT(MEMBER_KEY) | BIT(MEMBER_KEY_BASE64) | BIT(MEMBER_IF_MATCH) | BIT(MEMBER_IF_NONE_MATCH))
@@ -297,13 +300,13 @@ static bool read_tags(struct reading *r)
 
 static bool read_fence(struct reading *r)
 {
-    int64_t number;
+    unsigned long long number;
 
     if (!has(r, MEMBER_FENCE_TOKEN))
         return true;
-    if (!json_number_i64(r->items[MEMBER_FENCE_TOKEN].span, &number) || number < 1)
-        return fail(r, MEMBER_FENCE_TOKEN, "not a whole number from 1");
-    r->out->put.fence = (uint64_t)number;
+    if (!bytes_to_u64(r->items[MEMBER_FENCE_TOKEN].span, FENCE_MAX, &number) || number < 1)
+        return fail(r, MEMBER_FENCE_TOKEN, "not a whole number from 1 to 2^63");
+    r->out->put.fence = number;
     return true;
 }
 

@@ -8,7 +8,7 @@
 static json_t *parse_object(struct http_exchange *ex, const struct value *body)
 {
     json_error_t error;
-    json_t *object = json_loadb(body->data, body->len, JSON_REJECT_DUPLICATES, &error);
+    json_t *object = json_loadb(body->data, body->len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     char *detail;
 
     if (json_is_object(object))

@@ -208,6 +208,13 @@ def test_tags_of_a_batch_are_flushed_like_others(batch, capabilities, service, n
     assert [result["status"] for result in results(batch(get("a"), get("b"), get("c")))] == [404, 200, 200]
 
 
+def test_a_fence_may_be_as_high_as_in_the_field(batch, capabilities):
+    if capabilities["supports"].get("fences"):
+        found = results(batch(put("a", 1, fence_token=2**63), put("a", 2, fence_token=2**63 - 1)))
+        assert [result["status"] for result in found] == [201, 412]
+    check_problem(batch(put("a", 1, fence_token=2**63 + 1)), 400)
+
+
 def test_a_lower_fence_is_412(batch, capabilities):
     if not capabilities["supports"].get("fences"):
         check_problem(batch(put("a", 1, fence_token=5)), 501)

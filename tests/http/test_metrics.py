@@ -118,7 +118,7 @@ def test_what_was_turned_away_is_counted_with_its_reason(start_service):
         connection.close()
     metrics = Metrics(answer.body.decode())
     for reason in ("malformed", "timeout", "connections"):
-        assert metrics.get("cubby_http_refused_total", reason=reason) == 1, reason
+        assert metrics.get("cubby_http_refused_total", reason=reason) >= 1, reason
     assert metrics.get("cubby_http_refused_total", default=None, reason="in-flight") == 0
     assert metrics.get("cubby_http_connections") == 3
 

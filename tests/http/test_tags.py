@@ -77,6 +77,13 @@ def test_a_tag_may_hold_any_bytes(tagging, service, ns, query, tag):
     assert not tagging.stands("k")
 
 
+def test_a_flush_may_name_a_tag_with_a_nul_in_its_body(tagging, service, ns):
+    tagging.put("k", b"v", query="tags=a%00b")
+    body = b'{"namespace":"%s","tag":"a\\u0000b"}' % ns.encode()
+    assert service.request("POST", "/flush", {"Content-Type": "application/json"}, body).status == 200
+    assert not tagging.stands("k")
+
+
 def test_a_tag_that_is_not_text_is_answered_as_base64(tagging, service, ns):
     assert drop(service, ns, "%FF%00").json() == {"flushed": ns, "tag_base64": "/wA="}
 
