@@ -180,6 +180,12 @@ step_packaging() {
     CUBBY_BINARY=$root/build/dev/cubby run_pytest tests/packaging
 }
 
+# Manifests, chart, alerts and dashboard, by the real tools.
+step_deploy() {
+    build dev
+    CUBBY_BINARY=$root/build/dev/cubby tests/deploy/run.sh
+}
+
 # Debian 13 in a folder: the image's steps, the package, TLS to Redis, the tests. Root, and a mirror for what is missing.
 step_debian13() {
     tests/packaging/debian13.sh
@@ -202,6 +208,7 @@ run_step smoke step_smoke
 run_step fuzz step_fuzz
 run_step openapi step_openapi
 run_step packaging step_packaging
+run_step deploy step_deploy
 run_step debian13 step_debian13
 
 printf '\n==== summary after %d s\n' "$SECONDS"
