@@ -108,11 +108,14 @@ static bool store_cell(struct attempt *attempt, struct cell_record *old, const s
 {
     struct shard *shard = attempt->shard;
     struct cell_record *record = old;
+    bool fits = old && old->room >= cell->len;
+    bool has_place = fits && old->expiry.place != 0;
 
     attempt->room.need = sizeof *record + name->len + cell->len;
-    if (cell->expires_ms != 0 && !expiry_reserve(&shard->cell_expiry))
+    /* What needs no more than it has is never refused, however full it is. */
+    if (cell->expires_ms != 0 && !has_place && !expiry_reserve(&shard->cell_expiry))
         return false;
-    if (!old || old->room < cell->len) {
+    if (!fits) {
         record = make_cell(shard, name, cell->len);
         if (!record)
             return false;

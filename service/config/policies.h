@@ -54,7 +54,7 @@ struct policy {
     int64_t idle_ms;        /* what an entry slides by that was written without ?idle=; 0: it does not */
     uint64_t max_value_bytes, max_entries, max_bytes; /* 0: no bound */
     /* What to tell who is outside of the bounds; "" without a bound. */
-    char below_min[64], above_max[64];
+    char below_min[80], above_max[80];
 };
 
 struct policies;

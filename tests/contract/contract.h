@@ -35,6 +35,10 @@ extern const struct contract_engine engine_under_test;
     (ENGINE_CAN_STORE | ENGINE_CAN_CONDITIONS | ENGINE_CAN_SLIDE | ENGINE_CAN_FLUSH | ENGINE_CAN_TAG |               \
      ENGINE_CAN_LEASE | ENGINE_CAN_FENCE | ENGINE_CAN_COUNT | ENGINE_CAN_LIMIT | ENGINE_CAN_LOCK)
 
+/* Stops the processes `pids` ("1,2") and returns when all their threads stand
+ * still, or lets them go on. */
+void stall_processes(const char *pids, bool stalled);
+
 /* ---- Clients ---- */
 
 struct client {

@@ -2,7 +2,6 @@
  * started and named in the environment. Each test has a key prefix of its own. */
 #include <criterion/criterion.h>
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -30,12 +29,8 @@ static struct engine *open_memcached(void)
 
 static void set_stalled(struct engine *opened, bool stalled)
 {
-    struct bytes rest = bytes_str(getenv("CUBBY_TEST_MEMCACHED_PIDS"));
-    unsigned long long pid;
-
     (void)opened;
-    while (rest.ptr && bytes_to_u64(bytes_cut(&rest, ','), INT32_MAX, &pid))
-        kill((pid_t)pid, stalled ? SIGSTOP : SIGCONT);
+    stall_processes(getenv("CUBBY_TEST_MEMCACHED_PIDS"), stalled);
 }
 
 static unsigned promised(void)

@@ -2,7 +2,6 @@
  * and named in the environment. Each test has a key prefix of its own. */
 #include <criterion/criterion.h>
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -46,13 +45,8 @@ static struct engine *open_redis(void)
 
 static void set_stalled(struct engine *opened, bool stalled)
 {
-    const char *pids = getenv("CUBBY_TEST_REDIS_PIDS");
-    struct bytes rest = bytes_str(pids);
-    unsigned long long pid;
-
     (void)opened;
-    while (rest.ptr && bytes_to_u64(bytes_cut(&rest, ','), INT32_MAX, &pid))
-        kill((pid_t)pid, stalled ? SIGSTOP : SIGCONT);
+    stall_processes(getenv("CUBBY_TEST_REDIS_PIDS"), stalled);
 }
 
 static unsigned promised(void)
