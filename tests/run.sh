@@ -16,6 +16,7 @@ jobs=$(nproc)
 wanted=("$@")
 summary=()
 failures=0
+built=no # by build_for_two
 
 export CUBBY_WERROR=ON
 export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1
@@ -48,14 +49,48 @@ run_step() {
     )
     status=$?
     set -e
-    if [ $status -eq 0 ]; then
-        summary+=("$(printf 'passed   %4d s  %s' $((SECONDS - began)) "$name")")
-    elif [ $status -eq 77 ]; then
-        summary+=("$(printf 'skipped  %4d s  %s' $((SECONDS - began)) "$name")")
+    note_step "$name" $((SECONDS - began)) $status
+}
+
+# note_step NAME SECONDS STATUS
+note_step() {
+    if [ "$3" -eq 0 ]; then
+        summary+=("$(printf 'passed   %4d s  %s' "$2" "$1")")
+    elif [ "$3" -eq 77 ]; then
+        summary+=("$(printf 'skipped  %4d s  %s' "$2" "$1")")
     else
-        summary+=("$(printf 'FAILED   %4d s  %s (status %d)' $((SECONDS - began)) "$name" $status)")
+        summary+=("$(printf 'FAILED   %4d s  %s (status %d)' "$2" "$1" "$3")")
         failures=$((failures + 1))
     fi
+}
+
+# Two steps at one time: for suites that mostly wait. Each one's output is shown when it has ended.
+run_two() {
+    local name pids=() names=() i
+    mkdir -p build
+    for name in "$@"; do
+        is_wanted "$name" || continue
+        names+=("$name")
+        (
+            began=$SECONDS status=0
+            set +e
+            (
+                set -e
+                "step_${name//-/_}"
+            ) >"build/step-$name.log" 2>&1
+            status=$?
+            echo $((SECONDS - began)) >"build/step-$name.seconds"
+            exit $status
+        ) &
+        pids+=($!)
+    done
+    for i in "${!names[@]}"; do
+        local status=0
+        wait "${pids[$i]}" || status=$?
+        printf '\n==== %s\n' "${names[$i]}"
+        cat "build/step-${names[$i]}.log"
+        note_step "${names[$i]}" "$(cat "build/step-${names[$i]}.seconds")" $status
+    done
 }
 
 # Runs a command with its output in a file, of which only a failure shows the end.
@@ -100,16 +135,39 @@ step_http() {
 # The HTTP suite where it meets the engine, on each engine of tests/support/engines.py that is a server of its own; the
 # corpus and the settings have nothing to do with the engine.
 step_http_engine() {
-    build dev
+    [ "$built" = yes ]
     CUBBY_TEST_ENGINE=$1 CUBBY_BINARY=$root/build/dev/cubby run_pytest tests/http --ignore=tests/http/test_corpus.py \
         --ignore=tests/http/test_settings.py --ignore=tests/http/test_header_room.py \
         --ignore=tests/http/test_slow_engine.py --ignore=tests/http/test_deadlines.py
 }
 
+step_http_redis() { step_http_engine redis; }
+step_http_redis_sentinel() { step_http_engine redis-sentinel; }
+step_http_redis_cluster() { step_http_engine redis-cluster; }
+step_http_memcached() { step_http_engine memcached; }
+step_http_memcached_3() { step_http_engine memcached-3; }
+
 # Real servers that are killed, paused, moved and lied for.
-step_fault() {
+step_fault_redis() {
     build dev
-    CUBBY_BINARY=$root/build/dev/cubby run_pytest "tests/fault/$1"
+    CUBBY_BINARY=$root/build/dev/cubby run_pytest tests/fault/redis
+}
+
+step_fault_memcached() {
+    [ "$built" = yes ]
+    CUBBY_BINARY=$root/build/dev/cubby run_pytest tests/fault/memcached
+}
+
+# Steps that run side by side do not build.
+build_for_two() {
+    local name
+    for name in http-redis http-redis-sentinel http-redis-cluster http-memcached http-memcached-3 fault-memcached; do
+        if is_wanted "$name"; then
+            built=no
+            if (build dev); then built=yes; fi
+            return 0
+        fi
+    done
 }
 
 # Clients at two replicas, an engine that is disturbed, and a search for a legal order of what they saw; and the checker
@@ -197,11 +255,11 @@ install_missing $BUILD_PACKAGES $TEST_PACKAGES
 run_step unit step_unit
 run_step stress step_stress
 run_step http step_http
-for engine in redis redis-sentinel redis-cluster memcached memcached-3; do
-    run_step "http-$engine" step_http_engine "$engine"
-done
-run_step fault-redis step_fault redis
-run_step fault-memcached step_fault memcached
+build_for_two
+run_two http-redis http-memcached
+run_two http-redis-sentinel http-memcached-3
+run_two http-redis-cluster fault-memcached
+run_step fault-redis step_fault_redis
 run_step history step_history
 run_step race step_race
 run_step smoke step_smoke
