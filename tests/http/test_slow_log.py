@@ -51,10 +51,10 @@ def test_below_the_threshold_and_without_one_there_is_no_line(slow):
         assert _lines(service) == []
 
 
-def test_a_slow_client_is_not_a_slow_request(start_service):
+def test_a_slow_client_is_not_a_slow_request(start_service, ns):
     service = start_service(LOG_SLOW_MS="300")
     with service.connect() as connection:
-        connection.send(b"PUT /raw/a/k HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nx")
+        connection.send(b"PUT /raw/%s/k HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nx" % ns.encode())
         time.sleep(0.9)
         connection.send(b"y")
         assert connection.read("PUT").status == 201

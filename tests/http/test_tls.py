@@ -68,7 +68,10 @@ class TlsService(Service):
         return TlsConnection(self.port, context or self.context(self.certificate))
 
     def _wait_until_it_answers(self):
-        assert self.request("GET", "/readyz").status == 200
+        deadline = time.monotonic() + 30
+        while self.request("GET", "/readyz").status != 200:
+            assert time.monotonic() < deadline, "not ready in time"
+            time.sleep(0.05)
 
     def server(self):
         with self.connect() as connection:

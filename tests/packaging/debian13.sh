@@ -216,18 +216,15 @@ suite_on() {
         sh -euc 'cd /src && exec /usr/bin/python3 -m pytest -q -p no:cacheprovider "$@"' sh tests/http "$@"
 }
 
-# The units and the contract, then the HTTP suite on Redis; beside them the HTTP suite on memory. All of it mostly
-# waits. tests/run.sh says why some of the suite has nothing to do with the engine.
+# The units and the contract by themselves, for some of them are held to deadlines; then the HTTP suite on two engines
+# at once, for it mostly waits. tests/run.sh says why some of it has nothing to do with the engine.
 test_suite() {
     local memory
     # shellcheck disable=SC2016 # the inner shell expands it
-    inside "$cache/work" env CUBBY_WERROR=ON sh -euc \
-        'cd /src && cmake --preset dev && cmake --build build/dev -j "$(nproc)"'
+    inside "$cache/work" env CUBBY_WERROR=ON sh -euc 'cd /src && cmake --preset dev && cmake --build build/dev -j "$(nproc)" &&
+        ctest --test-dir build/dev --output-on-failure --no-tests=error -j "$(nproc)"'
     suite_on memory >"$cache/logs/suite-memory.log" 2>&1 &
     memory=$!
-    # shellcheck disable=SC2016
-    inside "$cache/work" sh -euc \
-        'cd /src && ctest --test-dir build/dev --output-on-failure --no-tests=error -j "$(nproc)"'
     suite_on redis --ignore=tests/http/test_corpus.py --ignore=tests/http/test_settings.py \
         --ignore=tests/http/test_header_room.py --ignore=tests/http/test_slow_engine.py \
         --ignore=tests/http/test_deadlines.py
