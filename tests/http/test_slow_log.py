@@ -61,13 +61,13 @@ def test_a_slow_client_is_not_a_slow_request(start_service, ns):
     assert scrape(service).get("cubby_slow_operations_total") == 0
 
 
-def test_a_lock_that_was_waited_for_is_not_slow(start_service, capabilities):
+def test_a_lock_that_was_waited_for_is_not_slow(start_service, capabilities, ns):
     if not capabilities["supports"]["locks"]:
         pytest.skip("no locks")
     service = start_service(LOG_SLOW_MS="100")
     body, fields = b'{"ttl":0.4}', {"Content-Type": "application/json"}
-    assert service.request("POST", "/locks/a/l", fields, body).status == 201
-    assert service.request("POST", "/locks/a/l", fields, b'{"ttl":1,"wait":5}').status == 201
+    assert service.request("POST", f"/locks/{ns}/l", fields, body).status == 201
+    assert service.request("POST", f"/locks/{ns}/l", fields, b'{"ttl":1,"wait":5}').status == 201
     assert scrape(service).get("cubby_slow_operations_total") == 0
 
 
