@@ -111,6 +111,8 @@ def test_replicas_confirm_all_that_was_written_and_nothing_else(redis, start_ser
         replica = RedisServer("--replicaof", f"127.0.0.1 {redis.port}").start()
         try:
             wait_until(lambda: b"state=online" in client.call("INFO", "replication"), what="replica")
+            # It is told of as online before it acknowledges what it takes.
+            wait_until(lambda: put_all(service, ["first"])[0] in (200, 201), what="an acknowledged write")
             found = put_all(service, ["a", "list", "c"])
             assert (found[0], found[2]) == (200, 201) and found[1] >= 500, found
             with replica.client() as copy:
