@@ -3,9 +3,9 @@
 #include <stdlib.h>
 
 #include "routes/access.h"
-#include "routes/lock_wait.h"
 #include "routes/outcome.h"
 #include "routes/pause.h"
+#include "routes/primitives/lock_wait.h"
 #include "routes/problem.h"
 #include "routes/route.h"
 #include "service/base/clock.h"

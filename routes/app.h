@@ -7,7 +7,7 @@
 #pragma once
 
 #include "engines/engine.h"
-#include "routes/metrics.h"
+#include "routes/observability/metrics.h"
 #include "service/config/settings.h"
 #include "service/http/exchange.h"
 

@@ -4,9 +4,9 @@
  * change with the binary only, so a client keeps them and asks by their tag.
  * Threading: the exchange's. */
 #include "openapi/assets.h"
-#include "routes/etag.h"
-#include "routes/field.h"
+#include "routes/entry/etag.h"
 #include "routes/route.h"
+#include "routes/text/field.h"
 
 /* The page runs its own scripts and styles and talks to this service alone. */
 static const char page_policy[] = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "

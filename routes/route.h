@@ -1,34 +1,31 @@
 /* route.h - what the files of routes/ share: the table's rows, one thread's
  * context, one exchange's state.
  *
- *   table.c         paths and methods to handlers
- *   entry.c         /cache and /raw: one entry, two views
- *   parameters.c    the query's, by name
- *   entry_request.c what a request for an entry asks for
- *   entry_put.c, entry_lease.c   tags, stale, fence, lease of a PUT; the lease of a GET
- *   policy.c        a namespace's policy applied to what is asked
- *   view_json.c, view_raw.c   how an entry is shown
- *   flush_prefix.c, listing.c, namespaces.c   requests of many steps: pages.c, crowd.c, pause.c
- *   batch.c, import.c, export.c   many entries in one request; batch_op.c, batch_trip.c: their operations
- *   flush.c, health.c, capabilities.c   the resources of these names
- *   document.c      /openapi.json and /docs, from openapi/
- *   counter.c, limit.c, lock.c   the primitives; lock_wait.c: waiting for a lock
- *   access.c        who may do it
- *   metrics.c       what is counted; exposition.c, facts.c: how it is shown; slow_log.c
- *   problem.c       error answers; outcome.c: engine outcomes as answers
- *   the rest        pure parts: paths, queries, TTLs, tags, media types, text
+ *   app.c, table.c   the way of a request: its route by path and method, its handler
+ *   access.c         who may do it; policy.c: a namespace's policy applied to it
+ *   parameters.c     the query's, by name; body.c, json_members.c: small JSON bodies
+ *   problem.c        error answers; outcome.c: engine outcomes as answers
+ *   crowd.c, pause.c requests of many steps
+ *   capabilities.c, document.c   the resources that tell of the service
+ *
+ *   entry/           /cache and /raw: one entry, two views
+ *   many/            POST /cache/{ns}: batch and import; export
+ *   namespaces/      listing, flush, policies and counts
+ *   primitives/      counters, limits, locks
+ *   observability/   health, metrics, stats, the slow log
+ *   text/            pure: texts of requests to values and back
  *
  * Threading: everything here belongs to one service thread. */
 #pragma once
 
 #include "engines/engine.h"
-#include "routes/accept.h"
-#include "routes/etag.h"
-#include "routes/metrics.h"
-#include "routes/path.h"
-#include "routes/query.h"
-#include "routes/range.h"
-#include "routes/slow_log.h"
+#include "routes/entry/etag.h"
+#include "routes/observability/metrics.h"
+#include "routes/observability/slow_log.h"
+#include "routes/text/accept.h"
+#include "routes/text/path.h"
+#include "routes/text/query.h"
+#include "routes/text/range.h"
 #include "service/base/ttl.h"
 #include "service/config/settings.h"
 #include "service/http/exchange.h"

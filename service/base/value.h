@@ -20,7 +20,7 @@
 #define VALUE_CONTENT_TYPE_MAX 255
 
 /* What the JSON view shows for a value; found once, on first need, and kept
- * (see routes/value_form.h). VALUE_FORM_UNKNOWN means not looked at yet. */
+ * (see routes/entry/value_form.h). VALUE_FORM_UNKNOWN means not looked at yet. */
 enum value_form {
     VALUE_FORM_UNKNOWN = 0,
     VALUE_FORM_JSON,       /* well-formed JSON text, embedded as it is */

@@ -1,8 +1,8 @@
-/* Fuzzes routes/accept.h and routes/media_type.h: a stored type, a NUL, and
+/* Fuzzes routes/text/accept.h and routes/text/media_type.h: a stored type, a NUL, and
  * the field Accept. */
-#include "routes/accept.h"
+#include "routes/text/accept.h"
 
-#include "routes/media_type.h"
+#include "routes/text/media_type.h"
 #include "tests/fuzz/fuzz.h"
 
 /* `accept` with `end` after it. */

@@ -1,5 +1,5 @@
-/* Fuzzes routes/etag.h, lists and single tags. */
-#include "routes/etag.h"
+/* Fuzzes routes/entry/etag.h, lists and single tags. */
+#include "routes/entry/etag.h"
 
 #include "tests/fuzz/fuzz.h"
 

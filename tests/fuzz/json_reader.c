@@ -1,8 +1,8 @@
-/* Fuzzes routes/json_reader.h against json_text.h and jansson: the reader takes
+/* Fuzzes routes/text/json_reader.h against json_text.h and jansson: the reader takes
  * a text to its end exactly when the whole of it is well-formed and its top is
  * an object or array; its spans are well-formed and in order; its strings
  * decode to what jansson makes of them. */
-#include "routes/json_reader.h"
+#include "routes/text/json_reader.h"
 
 #include <jansson.h>
 

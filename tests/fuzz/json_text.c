@@ -1,6 +1,6 @@
-/* Fuzzes routes/json_text.h against jansson: what it accepts must be accepted,
+/* Fuzzes routes/text/json_text.h against jansson: what it accepts must be accepted,
  * and what it alone refuses must be for the reasons that json_text.h names. */
-#include "routes/json_text.h"
+#include "routes/text/json_text.h"
 
 #include <jansson.h>
 

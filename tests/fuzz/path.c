@@ -1,7 +1,7 @@
-/* Fuzzes routes/path.h; an answer must survive being escaped again. */
-#include "routes/path.h"
+/* Fuzzes routes/text/path.h; an answer must survive being escaped again. */
+#include "routes/text/path.h"
 
-#include "routes/percent.h"
+#include "routes/text/percent.h"
 #include "tests/fuzz/fuzz.h"
 
 /* Appends each byte of `text` as %XX. */

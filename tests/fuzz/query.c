@@ -1,7 +1,7 @@
-/* Fuzzes routes/query.h; what the strict table takes, the lenient one takes alike. */
-#include "routes/query.h"
+/* Fuzzes routes/text/query.h; what the strict table takes, the lenient one takes alike. */
+#include "routes/text/query.h"
 
-#include "routes/percent.h"
+#include "routes/text/percent.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { NAMES = 3 };

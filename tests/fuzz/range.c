@@ -1,5 +1,5 @@
-/* Fuzzes routes/range.h: eight bytes of total, then the field. */
-#include "routes/range.h"
+/* Fuzzes routes/text/range.h: eight bytes of total, then the field. */
+#include "routes/text/range.h"
 
 #include "tests/fuzz/fuzz.h"
 

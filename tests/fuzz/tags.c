@@ -1,5 +1,5 @@
-/* Fuzzes routes/tags.h: ?tags= and Cache-Groups. */
-#include "routes/tags.h"
+/* Fuzzes routes/entry/tags.h: ?tags= and Cache-Groups. */
+#include "routes/entry/tags.h"
 
 #include "tests/fuzz/fuzz.h"
 

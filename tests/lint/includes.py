@@ -2,6 +2,7 @@
 """Rejects an #include that breaks the dependency rule.
 
     base <- config, engine.h, http <- routes <- main
+    base <- routes/text <- routes
     base <- engine.h <- each engine
 
 and each third-party header stays inside the one box that owns it.
@@ -21,6 +22,7 @@ BOXES = [
     ("base", re.compile(r"service/base/")),
     ("config", re.compile(r"service/config/")),
     ("http", re.compile(r"service/http/")),
+    ("text", re.compile(r"routes/text/")),
     ("routes", re.compile(r"routes/")),
     ("openapi", re.compile(r"openapi/")),
     ("registry", re.compile(r"engines/registry\.[ch]$")),
@@ -42,7 +44,8 @@ ALLOWED = {
     "memcached": {"memcached", "primitives", "engine", "base"},
     "registry": {"registry", "memory", "redis", "memcached", "engine", "config", "base"},
     "openapi": {"openapi", "base"},
-    "routes": {"routes", "openapi", "http", "engine", "config", "base"},
+    "text": {"text", "base"},
+    "routes": {"routes", "text", "openapi", "http", "engine", "config", "base"},
     "main": {"main", "routes", "openapi", "registry", "http", "engine", "config", "base"},
 }
 
@@ -100,6 +103,10 @@ SELF_CHECK = [
     ("service/base/log.c", "#include <uv.h>", True),
     ("service/http/server.c", "#include <microhttpd.h>", False),
     ("routes/table.c", "#include <microhttpd.h>", True),
+    ("routes/table.c", '#include "routes/text/path.h"', False),
+    ("routes/text/path.c", '#include "service/base/bytes.h"', False),
+    ("routes/text/path.c", '#include "routes/route.h"', True),
+    ("routes/text/path.c", '#include "service/http/exchange.h"', True),
     ("routes/table.c", '#include "microhttpd.h"', True),
     ("routes/table.c", "  #  include <jansson.h>", False),
     ("service/http/server.c", "#include <jansson.h>", True),

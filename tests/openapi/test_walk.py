@@ -101,7 +101,8 @@ def test_each_problem_is_in_the_document_and_the_other_way_round(document):
 def test_each_status_is_answered_by_some_operation_and_the_other_way_round(document):
     failures = {status for status, _ in problem_rows().values()} | set(PLANNED_PROBLEMS.values())
     # What succeeds stands as a number in the routes: an argument of what sends, or one of two by a question.
-    code = source(*(os.path.relpath(name, ROOT) for name in glob.glob(os.path.join(ROOT, "routes", "*.c"))))
+    names = glob.glob(os.path.join(ROOT, "routes", "**", "*.c"), recursive=True)
+    code = source(*(os.path.relpath(name, ROOT) for name in names))
     code = re.sub(LITERAL, "''", code)
     numbers = re.findall(r"\b\w*(?:send|view)\w*\([\w>-]+, ([0-9]{3})\b", code)
     numbers += [number for pair in re.findall(r"\? ([0-9]{3}) : ([0-9]{3})\b", code) for number in pair]
@@ -133,7 +134,7 @@ def parameters_in(document, place):
 
 def test_each_query_parameter_is_in_the_document_and_the_other_way_round(document):
     known = set()
-    for name in glob.glob(os.path.join(ROOT, "routes", "*.c")):
+    for name in glob.glob(os.path.join(ROOT, "routes", "**", "*.c"), recursive=True):
         code = source(os.path.relpath(name, ROOT))
         if re.search(r"route_(parameters\(ex, names|query\(ex, &table)", code):
             for rows in re.findall(r"static const struct bytes names\[\w*\] = \{(.*?)\};", code, re.DOTALL):
@@ -149,7 +150,7 @@ def test_each_field_that_is_read_is_in_the_document_and_the_other_way_round(docu
 
 
 def test_each_member_of_an_operation_is_in_the_document(document):
-    members = set(re.findall(r'\[MEMBER_\w+\] = \{ "(\w+)"', source("routes/batch_op.c")))
+    members = set(re.findall(r'\[MEMBER_\w+\] = \{ "(\w+)"', source("routes/many/batch_op.c")))
     assert set(document.tree["components"]["schemas"]["Operation"]["properties"]) == members
     assert set(document.tree["components"]["schemas"]["Line"]["properties"]) == members
 
@@ -157,7 +158,7 @@ def test_each_member_of_an_operation_is_in_the_document(document):
 @pytest.mark.parametrize("name, schema", [("counter.c", ("CounterAdd", "CounterSet")), ("limit.c", ("LimitTake",)),
                                           ("lock.c", ("LockAcquire", "LockRenew"))])
 def test_each_member_of_a_primitives_body_is_in_the_document(document, name, schema):
-    members = set(re.findall(r'\{ (?:\.name = )?"(\w+)", JSON_MEMBER', source(f"routes/{name}")))
+    members = set(re.findall(r'\{ (?:\.name = )?"(\w+)", JSON_MEMBER', source(f"routes/primitives/{name}")))
     told = set().union(*(document.tree["components"]["schemas"][one]["properties"] for one in schema))
     assert members and told == members
 
