@@ -16,10 +16,10 @@ TEXT = cubby.JSON_BODY.decode()
 DEAD_KEYS = 300
 
 
-def memcached_cubby(run, servers, also=()):
+def memcached_cubby(run, servers, also=(), more=None):
     listed = ",".join(f"127.0.0.1:{server.port}" for server in servers)
     return cubby.cubby_server(run.binary, run.folder, run.threads,
-                              {"CACHE_ENGINE": "memcached", "MEMCACHED_SERVERS": listed}, "cubby-memcached", also)
+                              {"CACHE_ENGINE": "memcached", "MEMCACHED_SERVERS": listed, **(more or {})}, "cubby-memcached", also)
 
 
 def nginx_memcached(run, memcached):

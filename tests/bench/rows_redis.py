@@ -15,8 +15,8 @@ JSON = {"Content-Type": "application/json"}
 TEXT = cubby.JSON_BODY.decode()
 
 
-def redis_cubby(run, redis):
-    env = {"CACHE_ENGINE": "redis", "REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(redis.port)}
+def redis_cubby(run, redis, more=None):
+    env = {"CACHE_ENGINE": "redis", "REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(redis.port), **(more or {})}
     return cubby.cubby_server(run.binary, run.folder, run.threads, env, "cubby-redis", [redis])
 
 
