@@ -1,7 +1,8 @@
 #!/bin/sh
 # Collects the root of the final image: the program, stripped; every shared library that it and the SASL mechanisms
 # load, as the dynamic linker finds them here; certificate authorities; the few files of /etc that a C library reads;
-# and of each package that something came from its copyright and its entry in dpkg's list, for those who scan images.
+# of each package that something came from its copyright and its entry in dpkg's list, for those who scan images; and the
+# terms of the program itself and of the viewer inside it.
 #
 #   collect.sh PROGRAM FOLDER     FOLDER must not exist
 set -eu
@@ -71,6 +72,15 @@ take_authorities() {
     ln -s "$bundle" "$image/usr/lib/ssl/cert.pem"
 }
 
+take_terms() {
+    tree=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
+    mkdir -p "$image/usr/share/doc/cubby/viewer"
+    cp "$tree/deploy/debian/copyright" "$image/usr/share/doc/cubby/copyright"
+    for file in LICENSE NOTICE swagger-ui-bundle.js.LICENSE.txt; do
+        cp "$tree/openapi/viewer/$file" "$image/usr/share/doc/cubby/viewer/$file"
+    done
+}
+
 write_etc() {
     printf 'root:x:0:0:root:/:/nonexistent\ncubby:x:%d:%d:cubby:/:/nonexistent\n' $user $user >"$image/etc/passwd"
     printf 'root:x:0:\ncubby:x:%d:\n' $user >"$image/etc/group"
@@ -90,5 +100,6 @@ chmod 755 "$image/usr/bin/cubby"
 take_libraries "$program"
 take_sasl
 take_authorities
+take_terms
 write_etc
 echo "$image: $(find "$image" -type f | wc -l) files, $(du -sk "$image" | cut -f1) KiB"

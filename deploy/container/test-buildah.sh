@@ -49,9 +49,20 @@ import_base() {
     buildah "${common[@]}" rm "$working" >/dev/null
 }
 
+# printed VERB: the words of the README's `docker VERB`, one a line, without those two.
+printed() {
+    awk -v verb="$1" '$1 == "docker" && $2 == verb { on = 1 }
+        on { more = sub(/\\$/, ""); for (i = 1; i <= NF; i++) print $i; if (!more) exit }' deploy/container/README.md |
+        tail -n +3
+}
+
+# As the README prints it, on a base that is here.
 build() {
+    local -a words
+    mapfile -t words < <(printed build)
+    [ "${#words[@]}" -ge 5 ] || fail "the README has no docker build"
     buildah "${common[@]}" build --isolation chroot --network host --format docker --pull=never \
-        --build-arg "BASE=$base" --build-arg REVISION=test -f deploy/container/Dockerfile -t "$image" .
+        --build-arg "BASE=$base" --build-arg REVISION=test -t "$image" "${words[@]}"
 }
 
 # expect WHAT TEMPLATE VALUE: of the image's configuration.
@@ -86,15 +97,17 @@ suit_runtime() {
     fi
 }
 
-# A container without a network, capabilities, or a root that can be written. The health check is run by hand: podman
-# leaves its turns to systemd.
+# As the README prints it: without capabilities, or a root that can be written; but also without a network, and therefore
+# a port. The health check is run by hand: podman leaves its turns to systemd.
 run_image() {
     local files
+    local -a words
+    mapfile -t words < <(printed run | sed -e '/^-p$/,+1d' -e '$d')
+    [[ " ${words[*]} " == *" --read-only "* && " ${words[*]} " == *" --cap-drop=ALL "* ]] || fail "the README has no docker run"
     files=$(ulimit -Hn)
     suit_runtime || return 77
-    container=$(in_podman run -d --network none --cgroups disabled --read-only --read-only-tmpfs=false --cap-drop all \
-        --security-opt no-new-privileges --no-healthcheck --ulimit "nofile=$files:$files" --ulimit nproc=1024:1024 \
-        --log-driver k8s-file "$image") || return 77
+    container=$(in_podman run -d --network none --cgroups disabled --read-only-tmpfs=false "${words[@]}" --no-healthcheck \
+        --ulimit "nofile=$files:$files" --ulimit nproc=1024:1024 --log-driver k8s-file "$image") || return 77
     for _ in $(seq 50); do
         ! is_healthy || return 0
         sleep 0.2

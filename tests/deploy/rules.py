@@ -1,6 +1,10 @@
 """The rules that deploy/kubernetes and the chart keep: those that kube-score and polaris would apply to them, and the project's.
 
 A rule takes the objects of one installation and yields what is wrong. test_rules.py proves of each that it can fail.
+
+Where those two want something else: images are pulled IfNotPresent (theirs: Always), because a tag is a version; there is no
+priority class, which is the cluster's to name (the chart has a value for it); pods are kept apart by spreading them, not by
+anti-affinity, so that they also start on few nodes.
 """
 import base64
 import json
@@ -36,6 +40,14 @@ def images_have_a_tag(objects):
         tag = image.rpartition("/")[2].partition(":")[2]
         if "@sha256:" not in image and tag in ("", "latest"):
             yield f"{name}: {image}"
+
+
+@rule
+def images_are_pulled_where_they_are_missing(objects):
+    """A version's image does not change, so that a restart need not find the registry; left out, the policy hangs on the tag."""
+    for name, container in containers(objects):
+        if container.get("imagePullPolicy") != "IfNotPresent":
+            yield f"{name}: {container.get('imagePullPolicy')}"
 
 
 @rule
@@ -80,8 +92,12 @@ def pods_are_restricted(objects):
 @rule
 def nothing_of_the_host_is_used(objects):
     for name, _, spec in pods(objects):
-        if any(spec.get(field) for field in ("hostNetwork", "hostPID", "hostIPC")):
-            yield f"{name}: a namespace of the host's"
+        if any(spec.get(field) for field in ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace", "hostAliases")):
+            yield f"{name}: a namespace of the host's, or another's"
+        if spec.get("securityContext", {}).get("sysctls"):
+            yield f"{name}: sysctls"
+        if any("procMount" in one.get("securityContext", {}) for one in spec["containers"]):
+            yield f"{name}: another /proc"
         if any("hostPath" in volume for volume in spec.get("volumes", [])):
             yield f"{name}: hostPath"
         if any("hostPort" in port for one in spec["containers"] for port in one.get("ports", [])):
@@ -224,6 +240,15 @@ def mounts_follow_changes(objects):
 # ---- Together ----
 
 @rule
+def services_stay_in_the_cluster(objects):
+    for one in of_kind(objects, "Service"):
+        if one["spec"].get("type") != "ClusterIP" or one["spec"].get("externalIPs"):
+            yield f"{name_of(one)}: reached from elsewhere"
+    for one in of_kind(objects, "Ingress"):
+        yield f"{name_of(one)}: an Ingress"
+
+
+@rule
 def services_find_pods(objects):
     for one in of_kind(objects, "Service"):
         found = [spec for _, labels, spec in pods(objects) if selects(one["spec"].get("selector"), labels)]
@@ -254,6 +279,16 @@ def deployments_select_their_pods(objects):
             yield f"{name_of(one)}: taken for the service"
 
 
+def least_replicas(objects):
+    """How many there are at the least, by the autoscaler, or where there is none by the Deployment."""
+    scalers = of_kind(objects, "HorizontalPodAutoscaler")
+    return scalers[0]["spec"].get("minReplicas", 1) if scalers else service(objects)[0]["spec"].get("replicas", 1)
+
+
+def all_may_go(budget, replicas):
+    return budget == "100%" or isinstance(budget, int) and budget >= replicas
+
+
 @rule
 def disruptions_are_budgeted(objects):
     deployment, _, _ = service(objects)
@@ -264,6 +299,10 @@ def disruptions_are_budgeted(objects):
         yield f"{len(budgets)} budgets"
     elif str(budgets[0].get("maxUnavailable", "0")) in ("0", "0%"):
         yield "nodes can not be drained"
+    elif settings(objects)["CACHE_ENGINE"] != "memory" and all_may_go(budgets[0]["maxUnavailable"], least_replicas(objects)):
+        yield "all may go at one time"
+    if budgets and budgets[0].get("unhealthyPodEvictionPolicy") != "AlwaysAllow":
+        yield "pods that are not ready hold up a node"
 
 
 @rule
@@ -281,6 +320,8 @@ def replicas_fit_the_engine(objects):
     elif any(one["spec"]["scaleTargetRef"]["name"] != name_of(deployment) or one["spec"].get("minReplicas", 1) < 2
              for one in scalers):
         yield "scales something else, or down to one"
+    elif any(one["spec"]["maxReplicas"] <= one["spec"]["minReplicas"] or not one["spec"].get("metrics") for one in scalers):
+        yield "has nowhere to scale to, or nothing to scale by"
 
 
 @rule

@@ -56,8 +56,11 @@ def in_object(kind, rule, what, overlay="redis"):
 set_field("image", "cubby", rule="images_have_a_tag")
 set_field("image", "registry:5000/cubby", rule="images_have_a_tag")
 set_field("image", "cubby:latest", rule="images_have_a_tag")
-set_field("resources.limits.memory", None, rule="resources_are_bounded")
-set_field("resources.requests.cpu", None, rule="resources_are_bounded")
+for policy in ("Always", "Never", None):
+    set_field("imagePullPolicy", policy, rule="images_are_pulled_where_they_are_missing")
+for side in ("requests", "limits"):
+    for what in ("cpu", "memory", "ephemeral-storage"):
+        set_field(f"resources.{side}.{what}", None, rule="resources_are_bounded")
 set_field("resources.requests.memory", "64Mi", rule="memory_is_not_overcommitted")
 for field, value in (("allowPrivilegeEscalation", True), ("readOnlyRootFilesystem", False), ("privileged", True)):
     set_field(f"securityContext.{field}", value, rule="containers_are_restricted")
@@ -65,8 +68,12 @@ set_field("securityContext.capabilities.add", ["NET_ADMIN"], rule="containers_ar
 set_field("securityContext.capabilities", None, rule="containers_are_restricted")
 set_field("securityContext.runAsNonRoot", None, "pod", rule="pods_are_restricted")
 set_field("securityContext.runAsUser", 0, "pod", rule="pods_are_restricted")
+set_field("securityContext.runAsGroup", 100, "pod", rule="pods_are_restricted")
 set_field("securityContext.seccompProfile", {"type": "Unconfined"}, "pod", rule="pods_are_restricted")
-set_field("hostNetwork", True, "pod", rule="nothing_of_the_host_is_used")
+for field in ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace"):
+    set_field(field, True, "pod", rule="nothing_of_the_host_is_used")
+set_field("securityContext.sysctls", [{"name": "net.core.somaxconn", "value": "1024"}], "pod", rule="nothing_of_the_host_is_used")
+set_field("securityContext.procMount", "Unmasked", rule="nothing_of_the_host_is_used")
 set_field("volumes.0.hostPath", {"path": "/"}, "pod", rule="nothing_of_the_host_is_used")
 set_field("ports.0.hostPort", 8080, rule="nothing_of_the_host_is_used")
 set_field("automountServiceAccountToken", True, "pod", rule="pods_have_no_rights_in_the_cluster")
@@ -74,8 +81,12 @@ set_field("serviceAccountName", None, "pod", rule="pods_have_no_rights_in_the_cl
 set_field("livenessProbe.httpGet.path", "/readyz", rule="probes_are_distinct")
 set_field("readinessProbe", None, rule="probes_are_distinct")
 set_field("startupProbe", None, rule="probes_are_distinct")
+set_field("livenessProbe", None, rule="probes_are_distinct")
 set_field("livenessProbe.timeoutSeconds", 30, rule="probes_are_distinct")
+set_field("readinessProbe.failureThreshold", None, rule="probes_are_distinct")
+set_field("startupProbe.periodSeconds", 10, rule="probes_are_distinct")
 set_field("terminationGracePeriodSeconds", 30, "pod", rule="stop_fits_the_grace")
+set_field("lifecycle.preStop.sleep.seconds", 20, rule="stop_fits_the_grace")
 setting("HTTP_DRAIN_TIMEOUT_MS", "60000", "stop_fits_the_grace")
 setting("HTTP_DRAIN_TIMEOUT_MS", "10000", "stop_fits_the_grace")
 setting("HTTP_DRAIN_DELAY_MS", None, "stop_fits_the_grace")
@@ -107,6 +118,7 @@ set_field("spec.replicas", 3, "deployment", "replicas_fit_the_engine")
 set_field("spec.replicas", 2, "deployment", "replicas_fit_the_engine", "memory")
 set_field("spec.strategy", {"type": "RollingUpdate"}, "deployment", "replicas_fit_the_engine", "memory")
 set_field("topologySpreadConstraints", None, "pod", rule="pods_are_spread")
+set_field("topologySpreadConstraints.1.topologyKey", "topology.kubernetes.io/zone", "pod", rule="pods_are_spread")
 set_field("topologySpreadConstraints.0.labelSelector.matchLabels.app", "other", "pod", rule="pods_are_spread")
 
 
@@ -120,6 +132,34 @@ def it_is_called_redis(one):
 
 def it_selects_nothing(one):
     one["spec"]["selector"] = {}
+
+
+def it_is_reached_from_outside(one):
+    one["spec"]["type"] = "NodePort"
+
+
+def it_has_an_address_outside(one):
+    one["spec"]["externalIPs"] = ["192.0.2.1"]
+
+
+def it_lets_all_go(one):
+    one["spec"]["maxUnavailable"] = 3
+
+
+def it_lets_every_part_go(one):
+    one["spec"]["maxUnavailable"] = "100%"
+
+
+def it_waits_for_the_unready(one):
+    del one["spec"]["unhealthyPodEvictionPolicy"]
+
+
+def it_has_nowhere_to_go(one):
+    one["spec"]["maxReplicas"] = one["spec"]["minReplicas"]
+
+
+def it_scales_by_nothing(one):
+    one["spec"]["metrics"] = []
 
 
 def it_allows_nothing(one):
@@ -182,7 +222,14 @@ in_object("Service", "services_find_pods", its_target_port_is_another)
 in_object("Service", "services_find_pods", it_selects_nothing)
 in_object("Service", "service_names_are_no_traps", it_is_called_redis)
 in_object("PodDisruptionBudget", "disruptions_are_budgeted", it_selects_nothing)
+in_object("Service", "services_stay_in_the_cluster", it_is_reached_from_outside)
+in_object("Service", "services_stay_in_the_cluster", it_has_an_address_outside)
 in_object("PodDisruptionBudget", "disruptions_are_budgeted", it_allows_nothing)
+in_object("PodDisruptionBudget", "disruptions_are_budgeted", it_lets_all_go)
+in_object("PodDisruptionBudget", "disruptions_are_budgeted", it_lets_every_part_go)
+in_object("PodDisruptionBudget", "disruptions_are_budgeted", it_waits_for_the_unready)
+in_object("HorizontalPodAutoscaler", "replicas_fit_the_engine", it_has_nowhere_to_go)
+in_object("HorizontalPodAutoscaler", "replicas_fit_the_engine", it_scales_by_nothing)
 in_object("HorizontalPodAutoscaler", "replicas_fit_the_engine", it_scales_down_to_one)
 in_object("HorizontalPodAutoscaler", "replicas_fit_the_engine", it_scales_another)
 in_object("NetworkPolicy", "network_is_closed", it_lets_everybody_in)

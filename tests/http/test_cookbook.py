@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.pages import Page
+from support.pages import Page, need
 
 COOKBOOK = Page("cookbook.md")
 
@@ -12,6 +12,14 @@ def test_the_cookbook_has_what_services_build():
               "Request de-duplication", "Recent activity", "Cache warming"]
     assert [title for title in wanted if title not in COOKBOOK.scripts] == []
     assert [title for title in COOKBOOK.titles if title not in COOKBOOK.scripts] == [], "each has a script"
+
+
+def test_a_machine_without_curl_is_told_so_at_once(monkeypatch, tmp_path):
+    """Scripts that try until they are answered would never end."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(pytest.fail.Exception, match="curl is not installed"):
+        COOKBOOK.run("Single-flight cache fill", None, {})
+    need("/bin/sh")
 
 
 @pytest.mark.parametrize("title", COOKBOOK.scripts)

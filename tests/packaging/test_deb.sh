@@ -1,10 +1,12 @@
 #!/bin/bash
 # Installs the package into a folder with a bare Debian, runs the service as its unit says, removes and purges it.
 #
-#   test_deb.sh FOLDER PACKAGE TOOLS    TOOLS: a folder with a Debian that has lintian, man, mandoc and systemd-analyze
+#   test_deb.sh FOLDER PACKAGE TOOLS    TOOLS: a folder with a Debian that has lintian, man, mandoc and systemd-analyze,
+#                                       and in /src the tree that the package was built from
 #
 # FOLDER is changed for good; no service manager runs in it, so the unit's commands are run as it would.
 set -euo pipefail
+cd "$(dirname -- "$0")/../.."
 
 folder=$1
 package=$2
@@ -56,6 +58,10 @@ exposure=$(with_tools systemd-analyze security --offline=true /tmp/documents/cub
     sed -n 's/.*Overall exposure level for cubby.service: \([0-9.]*\).*/\1/p')
 awk -v level="$exposure" 'BEGIN { exit !(level != "" && level <= 1.5) }' || fail "exposure ${exposure:-unknown}"
 echo "exposure $exposure"
+
+# As the page prints it, where the package was built; what it would do.
+line=$(grep -m 1 '^sudo apt install ' docs/deployment.md)
+with_tools sh -euc "cd /src && ${line#sudo } --simulate" | grep '^Inst cubby ' || fail "$line"
 
 # ---- Install ----
 

@@ -152,6 +152,8 @@ def test_each_package_in_it_is_named_with_its_terms():
     assert {"libc6", "ca-certificates", "libsodium23"} <= set(packages)
     for package in packages:
         assert (image / "usr/share/doc" / package / "copyright").stat().st_size > 0, package
+    for file in ("copyright", "viewer/LICENSE", "viewer/NOTICE"):
+        assert (image / "usr/share/doc/cubby" / file).stat().st_size > 0, file
 
 
 def test_the_root_is_read_only():

@@ -1,6 +1,8 @@
-"""Scripts of the pages in docs/, run as printed.
+"""The pages of the project: what they print as code, and who runs it.
 
-A page has one block ```sh setup that comes before each script, and in each section one script with what it prints:
+Each block between ``` belongs to a page and a section. tests/support/printed.py says for every one of them who runs it.
+The pages docs/api.md and docs/cookbook.md are scripts with what they print; Page runs them. A page of that kind has one
+block ```sh setup that comes before each script, and in each section one script with what it prints:
 
     ```sh needs=list,tags     (features of /capabilities; may be left out)
     script
@@ -11,7 +13,9 @@ A page has one block ```sh setup that comes before each script, and in each sect
 """
 
 import os
+import pathlib
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -20,6 +24,53 @@ from support.service import ROOT, clean_environment
 
 BLOCK = re.compile(r"^```sh ?([^\n]*)\n(.*?)^```\n```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ANY_SCRIPT = re.compile(r"^```(?:sh|console|bash)\b(?! setup)", re.MULTILINE)
+PAGES = ("*.md", "docs/*.md", "deploy/**/*.md", "tests/*/*.md")
+
+
+def need(program):
+    """Fails at once where a program that pages call is missing: their loops would wait for its answer for ever."""
+    if not shutil.which(program):
+        pytest.fail(f"{program} is not installed, and the pages' scripts call it", pytrace=False)
+
+
+class Code:
+    """One block of a page. `name` is `page#section`, the second of a section `page#section (2)`."""
+
+    def __init__(self, name, language, text):
+        self.name = name
+        self.language = language
+        self.text = text
+
+
+def read_blocks(page, text):
+    """All blocks of a page, in order. A block that does not end is an error."""
+    found, section, numbers, language, lines = [], "", {}, None, []
+    for line in text.splitlines(keepends=True):
+        if line.startswith("```") and language is None:
+            language, lines = line[3:].strip(), []
+        elif line.startswith("```"):
+            number = numbers[section] = numbers.get(section, 0) + 1
+            name = f"{page}#{section}" + (f" ({number})" if number > 1 else "")
+            found.append(Code(name, language.partition(" ")[0], "".join(lines)))
+            language = None
+        elif language is not None:
+            lines.append(line)
+        elif line.startswith("#"):
+            section = line.strip("# \n")
+    assert language is None, f"{page}: a block that does not end"
+    return found
+
+
+def all_blocks(root=ROOT):
+    """Every block of every page, by name."""
+    found = {}
+    for pattern in PAGES:
+        for path in sorted(pathlib.Path(root).glob(pattern)):
+            page = str(path.relative_to(root))
+            for block in read_blocks(page, path.read_text(encoding="utf-8")):
+                assert block.name not in found, f"{block.name}: two sections of this name"
+                found[block.name] = block
+    return found
 
 
 class Script:
@@ -51,6 +102,7 @@ class Page:
 
     def run(self, title, replica, supports, unordered=False):
         """Runs one script against a replica of its own, and compares what it prints. Skips what the engine cannot do."""
+        need("curl")
         script = self.scripts[title]
         if not all(supports[feature] for feature in script.needs):
             pytest.skip("not on this engine, as the page says")

@@ -60,6 +60,27 @@ app.kubernetes.io/component: metrics
 {{- default (ternary "384Mi" "1Gi" (eq (include "cubby.shared" .) "true")) .Values.resources.memory -}}
 {{- end -}}
 
+{{- /* A number of bytes: of a quantity of Kubernetes' (Mi, M), or of a size of the service's (MiB). */ -}}
+{{- define "cubby.bytes" -}}
+{{- $units := dict "" 1 "K" 1024 "KiB" 1024 "MiB" 1048576 "GiB" 1073741824 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 "M" 1000000 "G" 1000000000 "T" 1000000000000 -}}
+{{- mul (regexFind "^[0-9]+" . | int64) (get $units (regexFind "[A-Za-z]*$" .) | int64) -}}
+{{- end -}}
+
+{{- define "cubby.milliCpu" -}}
+{{- if hasSuffix "m" . }}{{ trimSuffix "m" . }}{{ else }}{{ mulf (float64 .) 1000 | int64 }}{{ end -}}
+{{- end -}}
+
+{{- /* What the limit of memory must hold, see values.yaml; a size of the service's has powers of 1024 without iB, too. */ -}}
+{{- define "cubby.memoryNeeded" -}}
+{{- $buffered := include "cubby.bytes" (regexReplaceAll "([KMG])$" .Values.http.maxBufferedBytes "${1}iB") | int64 -}}
+{{- $need := add (mul 2 $buffered) (mul .Values.http.maxConnections 10240) 67108864 -}}
+{{- if not (include "cubby.shared" .) -}}
+{{- $entries := include "cubby.bytes" (regexReplaceAll "([KMG])$" .Values.engine.memory.maxBytes "${1}iB") | int64 -}}
+{{- $need = div (mul 10 (add $need $entries)) 9 -}}
+{{- end -}}
+{{- $need -}}
+{{- end -}}
+
 {{- define "cubby.tokensSecret" -}}
 {{- default (printf "%s-tokens" (include "cubby.fullname" .)) .Values.auth.existingSecret -}}
 {{- end -}}
@@ -84,6 +105,10 @@ port: http
 scheme: HTTPS
 {{- end }}
 {{- end -}}
+{{- end -}}
+
+{{- define "cubby.tested" -}}
+{{- if not (and .Values.tls.enabled .Values.tls.clientCaKey) }}true{{ end -}}
 {{- end -}}
 
 {{- define "cubby.engineSettings" -}}
