@@ -155,9 +155,9 @@ static uint64_t begin_timing(struct engine_session *session, const struct engine
     if (!session->observer.fn)
         return 0;
     if (op->verb <= ENGINE_TOUCH) {
-        if (session->observer.turn_ns[op->verb] == op->now_ns)
+        if (op->now_ns < session->observer.next_ns[op->verb])
             return 0;
-        session->observer.turn_ns[op->verb] = op->now_ns;
+        session->observer.next_ns[op->verb] = op->now_ns + ENGINE_TIMED_EVERY_NS;
     }
     return clock_monotonic_ns();
 }

@@ -210,6 +210,7 @@ struct engine_listing {
     struct bytes prefix; /* LIST: of the keys */
     struct bytes cursor; /* of an earlier page; empty: from the beginning. A cursor that cannot be one: MISMATCH */
     size_t limit;        /* most items, 1 to 1000. A page may hold fewer, or none, and not be the last */
+    bool with_leases;    /* LIST: all keys too where nothing stands but a lease is out, and maybe others of no entry */
     struct engine_page *page; /* out, with OK: the submitter's to free() */
 };
 
@@ -351,9 +352,19 @@ enum engine_fact {
     ENGINE_FACT_SERVER_MAX_BYTES, /* 0: no bound */
     ENGINE_FACT_SERVER_EVICTIONS, /* since the server's start */
     ENGINE_FACT_SERVER_REPLICAS,
+    ENGINE_FACT_SERVER_LAG,   /* seconds since its replica furthest behind was heard of */
     ENGINE_FACT_SERVER_ITEMS,
+    ENGINE_FACT_SERVER_CONNECTIONS, /* of all its clients */
+    ENGINE_FACT_SERVER_UPTIME,      /* seconds */
     ENGINE_FACTS
 };
+
+/* How an engine with servers comes to know what they say: while someone asks,
+ * it looks at each of them every few seconds, beside the operations. */
+#define ENGINE_LOOK_EVERY_NS (UINT64_C(5) * 1000000000)
+#define ENGINE_ASKED_WITHIN_NS (UINT64_C(150) * 1000000000)
+/* What was found is told for so long, and not of a server that is down. */
+#define ENGINE_KNOWN_FOR_NS (UINT64_C(15) * 1000000000)
 
 /* `server` is host:port, borrowed during the call; empty: the engine itself. */
 typedef void engine_fact_fn(void *context, enum engine_fact fact, struct bytes server, double value);
@@ -391,8 +402,8 @@ typedef void engine_observer_fn(void *context, const struct engine_op *op, uint6
 struct engine_observer {
     engine_observer_fn *fn; /* NULL: nobody looks */
     void *context;
-    uint64_t turn_ns[ENGINE_TOUCH + 1];  /* when a verb was timed last */
-    uint64_t timed_ns[ENGINE_TOUCH + 1]; /* how long it took then */
+    uint64_t next_ns[ENGINE_TOUCH + 1];  /* when a verb is to be timed again */
+    uint64_t timed_ns[ENGINE_TOUCH + 1]; /* how long it took last */
 };
 
 struct engine_session {
@@ -423,11 +434,13 @@ void engine_session_init(struct engine_session *session, struct engine *engine, 
 struct engine_session *engine_attach(struct engine *engine, struct loop *loop) MUST_CHECK;
 void engine_detach(struct engine_session *session); /* NULL is allowed */
 
+#define ENGINE_TIMED_EVERY_NS UINT64_C(1000000)
+
 /* Has `fn` called on the session's thread for each operation from now on, with
  * the time from its submission to its result. What is done at once is timed by
- * the clock, but of several GET, PUT, DELETE or TOUCH with one now_ns (those of
- * one turn of the loop) only the first of each verb: the others are taken to
- * be like it. What was pending is timed by the turns of the loop. */
+ * the clock, but of GET, PUT, DELETE and TOUCH one of each verb in a
+ * millisecond: those that follow are taken to be like it. What was pending is
+ * timed by the turns of the loop. */
 void engine_observe(struct engine_session *session, engine_observer_fn *fn, void *context);
 
 enum engine_progress engine_submit(struct engine_session *session, struct engine_op *op) MUST_CHECK;

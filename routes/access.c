@@ -1,8 +1,13 @@
 #include "routes/access.h"
 
 #include <sodium.h>
+#include <string.h>
 
 #include "routes/problem.h"
+#include "service/base/access_log.h"
+
+_Static_assert(TOKEN_NAME_MAX <= ROUTE_CALLER_MAX, "a label fits");
+_Static_assert(TOKEN_NAME_MAX <= ACCESS_TEXT_MAX, "and is not cut in the access log");
 
 /* ---- The token ---- */
 
@@ -101,15 +106,33 @@ static bool refuse(struct http_exchange *ex, const char *detail)
     return false;
 }
 
-/* A browser sends the name and password that it once asked for wherever a page
- * of anybody's makes it; it says so in this field (Fetch Metadata Request
- * Headers, section 2.4), which a page cannot change. */
-static bool is_borrowed(struct http_exchange *ex, enum access_scheme scheme)
+bool access_is_foreign(struct bytes site, struct bytes origin, struct bytes host)
 {
-    struct bytes site = http_request(ex)->fields[HTTP_FIELD_SEC_FETCH_SITE];
+    const char *authority;
 
-    return scheme == ACCESS_SCHEME_BASIC && site.ptr && !bytes_equal(site, BYTES("same-origin")) &&
-           !bytes_equal(site, BYTES("none"));
+    if (site.ptr)
+        return !bytes_equal(site, BYTES("same-origin")) && !bytes_equal(site, BYTES("none"));
+    if (!origin.ptr)
+        return false;
+    authority = memmem(origin.ptr, origin.len, "://", 3);
+    if (!authority)
+        return true;
+    authority += 3;
+    return !bytes_equal_nocase(bytes_of(authority, (size_t)(origin.ptr + origin.len - authority)), host);
+}
+
+/* Whether a browser made this request for a page of another site: with the
+ * password that it remembers, or from within the network it is in. */
+static bool is_foreign(struct http_exchange *ex)
+{
+    const struct bytes *fields = http_request(ex)->fields;
+
+    return access_is_foreign(fields[HTTP_FIELD_SEC_FETCH_SITE], fields[HTTP_FIELD_ORIGIN], fields[HTTP_FIELD_HOST]);
+}
+
+static bool is_safe(enum http_method method)
+{
+    return method == HTTP_GET || method == HTTP_HEAD || method == HTTP_OPTIONS;
 }
 
 static const char *missing_scope(unsigned needed)
@@ -122,23 +145,44 @@ static const char *missing_scope(unsigned needed)
 
 /* ---- Decisions ---- */
 
-bool access_check(struct http_exchange *ex)
+/* A copy: a reload may take the token away before the logs ask. */
+static void note_caller(struct http_exchange *ex, const struct token *token)
+{
+    struct route_state *state = route_state(ex);
+
+    state->caller_len = strlen(token->name);
+    memcpy(state->caller, token->name, state->caller_len);
+    http_note_caller(ex, bytes_of(state->caller, state->caller_len));
+}
+
+static bool check_without_tokens(struct http_exchange *ex)
+{
+    if (route_thread(ex)->settings->cache_auth && !http_request(ex)->from_loopback) {
+        metrics_denied(route_thread(ex)->metrics, METRICS_DENIED_MISSING);
+        problem_send(ex, PROBLEM_FORBIDDEN,
+                     "without access control only loopback clients are served; see CACHE_TOKENS_FILE");
+        return false;
+    }
+    if (!is_safe(http_request(ex)->method) && is_foreign(ex))
+        return refuse(ex, "another site's page may not change anything here");
+    return true;
+}
+
+static bool check_token(struct http_exchange *ex, const struct tokens *tokens)
 {
     const struct route_state *state = route_state(ex);
-    const struct tokens *tokens = route_thread(ex)->settings->tokens;
     const struct token *token;
     enum access_scheme scheme;
     unsigned needed, granted;
     bool all;
 
-    if (!tokens || state->route->access == ROUTE_ACCESS_OPEN || http_request(ex)->admin)
-        return true;
     token = find_token(ex, tokens, &scheme);
     if (!token) {
         refuse_unknown(ex);
         return false;
     }
-    if (is_borrowed(ex, scheme))
+    note_caller(ex, token);
+    if (scheme == ACCESS_SCHEME_BASIC && is_foreign(ex))
         return refuse(ex, "a password that a browser remembers is not taken from another site's page");
     needed = access_needs(state->route->access, http_request(ex)->method, &all);
     granted = token->scopes & needed;
@@ -147,6 +191,15 @@ bool access_check(struct http_exchange *ex)
     if (state->route->names != ROUTE_NAMES_NOTHING && !token_covers(token, state->entry.ns))
         return refuse(ex, "the token is not for this namespace");
     return true;
+}
+
+bool access_check(struct http_exchange *ex)
+{
+    const struct tokens *tokens = route_thread(ex)->settings->tokens;
+
+    if (route_state(ex)->route->access == ROUTE_ACCESS_OPEN || http_request(ex)->admin)
+        return true;
+    return tokens ? check_token(ex, tokens) : check_without_tokens(ex);
 }
 
 bool access_check_flush(struct http_exchange *ex, struct bytes ns)

@@ -1,8 +1,9 @@
 /* access.h - whether a request may do what it asks for: tokens, scopes,
  * namespaces (service/config/tokens.h).
  *
- * Without CACHE_TOKENS_FILE everything is granted here; the HTTP box then turns
- * away clients of other machines. Decided in begin, from the header section and
+ * Without CACHE_TOKENS_FILE everything is granted to clients of this machine, or
+ * with CACHE_AUTH=off to all; but what changes something is not granted to a
+ * page of another site in somebody's browser. Decided in begin, from the header section and
  * the row of the table (enum route_access), before any of the body is read. A
  * request that has begun is not asked again when the tokens change.
  *
@@ -42,6 +43,12 @@ enum access_scheme { ACCESS_SCHEME_NONE, ACCESS_SCHEME_BEARER, ACCESS_SCHEME_BAS
  * 2.1), or the password of Basic (RFC 7617), decoded into `decoded`, which the
  * caller wipes. NONE: absent, malformed, too long, or another scheme. */
 enum access_scheme access_read(struct bytes field, char decoded[ACCESS_SECRET_MAX], struct bytes *secret) MUST_CHECK;
+
+/* Whether a browser sends a request for a page of another site than `host`, the
+ * Host field. Sec-Fetch-Site says so where there is one (Fetch Metadata Request
+ * Headers, section 2.4), else Origin (RFC 6454 section 7); a page can change
+ * neither. Programs send none of them. */
+bool access_is_foreign(struct bytes site, struct bytes origin, struct bytes host) MUST_CHECK;
 
 /* The scopes that a method of a row takes, of which `*all` says whether all of
  * them are needed, or one; 0: any token will do. Not for OPEN rows. */

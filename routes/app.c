@@ -43,6 +43,23 @@ static bool start_sampling(struct routes_thread *thread)
     return thread->sample_timer != NULL;
 }
 
+static void join_ring(struct routes *routes, struct routes_thread *thread)
+{
+    struct routes_thread *first = routes->thread_count > 0 ? routes->threads[0] : thread;
+
+    thread->next = first->next;
+    first->next = thread;
+}
+
+static void take_settings(struct loop_message *message)
+{
+    struct routes_thread *thread =
+        (struct routes_thread *)(void *)((char *)message - offsetof(struct routes_thread, reload));
+
+    settings_unref(thread->settings);
+    thread->settings = atomic_exchange(&thread->fresh, NULL);
+}
+
 static void *thread_start(void *context, struct loop *loop)
 {
     struct routes *routes = context;
@@ -68,6 +85,8 @@ static void *thread_start(void *context, struct loop *loop)
     }
     engine_observe(thread->session, metrics_operation, thread->metrics);
     thread->settings = settings_ref(routes->settings);
+    thread->reload.fn = take_settings;
+    join_ring(routes, thread);
     routes->threads[routes->thread_count++] = thread;
     return thread;
 }
@@ -89,34 +108,21 @@ static void thread_stop(void *context)
     engine_detach(thread->session);
     loop_timer_destroy(thread->sample_timer);
     settings_unref(thread->settings);
+    settings_unref(atomic_load(&thread->fresh)); /* the loop ended before it came */
     free(thread);
 }
 
-struct reload_message {
-    struct loop_message message;
-    struct routes_thread *thread;
-    const struct settings *settings;
-};
-
-static void take_settings(struct loop_message *message)
-{
-    struct reload_message *reload = (struct reload_message *)message;
-
-    settings_unref(reload->thread->settings);
-    reload->thread->settings = reload->settings;
-    free(reload);
-}
-
-bool routes_reload(struct routes *routes, const struct settings *settings)
+void routes_reload(struct routes *routes, const struct settings *settings)
 {
     for (unsigned i = 0; i < routes->thread_count; i++) {
-        struct reload_message *reload = malloc(sizeof *reload);
-        if (!reload)
-            return false;
-        *reload = (struct reload_message){ { NULL, take_settings }, routes->threads[i], settings_ref(settings) };
-        loop_post(routes->threads[i]->loop, &reload->message);
+        struct routes_thread *thread = routes->threads[i];
+        const struct settings *overtaken = atomic_exchange(&thread->fresh, settings_ref(settings));
+
+        if (overtaken)
+            settings_unref(overtaken); /* the message is still on its way */
+        else
+            loop_post(thread->loop, &thread->reload);
     }
-    return true;
 }
 
 /* ---- Exchanges ---- */
@@ -234,8 +240,26 @@ static void finish_pending(struct engine_op *op)
     struct http_exchange *ex = op->context;
 
     route_state(ex)->pending = false;
-    route_state(ex)->engine_ns += op->took_ns;
+    route_state(ex)->engine_time.ns += op->took_ns;
     route_state(ex)->finish(ex);
+}
+
+static void free_work(struct http_exchange *ex)
+{
+    free(route_state(ex)->work);
+}
+
+void *route_begin_work(struct http_exchange *ex, size_t bytes, route_fn *end_work)
+{
+    struct route_state *state = route_state(ex);
+
+    state->work = calloc(1, bytes);
+    if (!state->work) {
+        problem_send(ex, PROBLEM_OVERLOADED, "out of memory");
+        return NULL;
+    }
+    state->end_work = end_work ? end_work : free_work;
+    return state->work;
 }
 
 void route_submit(struct http_exchange *ex, enum engine_verb verb, void (*finish)(struct http_exchange *ex))
@@ -253,10 +277,11 @@ void route_submit(struct http_exchange *ex, enum engine_verb verb, void (*finish
     op->context = ex;
     state->finish = finish;
     state->submissions++;
+    state->engine_time.operations += verb == ENGINE_ATOMIC ? op->atomic->count : 1;
     state->pending = engine_submit(thread->session, op) == ENGINE_PENDING;
     if (state->pending)
         return;
-    state->engine_ns += op->took_ns;
+    state->engine_time.ns += op->took_ns;
     finish(ex);
 }
 

@@ -26,5 +26,5 @@ void routes_count_reload(struct routes *routes, enum metrics_file file, bool tak
 const struct http_app *routes_app(struct routes *routes);
 
 /* Gives every service thread new settings; each takes them in a turn of its
- * own. False when out of memory: some or all threads keep the old ones. */
-bool routes_reload(struct routes *routes, const struct settings *settings) MUST_CHECK;
+ * own. */
+void routes_reload(struct routes *routes, const struct settings *settings);

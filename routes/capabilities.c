@@ -64,6 +64,9 @@ static json_t *limits(const struct routes_thread *thread)
 
 void capabilities_answer(struct http_exchange *ex)
 {
+    if (!route_parameters(ex, NULL, 0, NULL, (struct query_scratch){ NULL, 0 }))
+        return;
+
     const struct routes_thread *thread = route_thread(ex);
     const struct engine *engine = thread->session->engine;
     json_t *document = json_pack("{s:s,s:s,s:o,s:o}", "engine", engine->name, "version", CUBBY_VERSION,

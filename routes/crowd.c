@@ -5,8 +5,11 @@ static void done(struct engine_op *op)
     struct crowd *crowd = op->context;
 
     op->context = NULL;
-    if (--crowd->pending == 0)
-        crowd->finish(crowd->context);
+    engine_time_see(&crowd->longest_ns, op);
+    if (--crowd->pending > 0)
+        return;
+    engine_time_add(crowd->time, &crowd->longest_ns);
+    crowd->finish(crowd->context);
 }
 
 bool crowd_submit(struct crowd *crowd, struct engine_op *ops, size_t count, uint64_t now_ns, uint64_t deadline_ns)
@@ -22,9 +25,16 @@ bool crowd_submit(struct crowd *crowd, struct engine_op *ops, size_t count, uint
         pointers[i] = &ops[i];
     }
     crowd->pending = engine_submit_batch(crowd->session, pointers, count, progress);
-    for (size_t i = 0; i < count; i++)
-        if (progress[i] == ENGINE_DONE)
-            ops[i].context = NULL;
+    if (crowd->time)
+        crowd->time->operations += count;
+    for (size_t i = 0; i < count; i++) {
+        if (progress[i] != ENGINE_DONE)
+            continue;
+        ops[i].context = NULL;
+        engine_time_see(&crowd->longest_ns, &ops[i]);
+    }
+    if (crowd->pending == 0)
+        engine_time_add(crowd->time, &crowd->longest_ns);
     return crowd->pending > 0;
 }
 

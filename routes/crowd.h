@@ -4,13 +4,15 @@
  * or it go. Threading: one service thread. */
 #pragma once
 
-#include "engines/engine.h"
+#include "routes/engine_time.h"
 
 struct crowd {
     struct engine_session *session;
     size_t pending;
     void (*finish)(void *context); /* all are done; once, never inside crowd_submit() */
     void *context;
+    struct engine_time *time; /* where its time and operations are added; NULL: nowhere */
+    uint64_t longest_ns;      /* its own */
 };
 
 /* Most operations of one trip. */

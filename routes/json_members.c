@@ -1,13 +1,14 @@
 #include "routes/json_members.h"
 
-#include <jansson.h>
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 
 #include "routes/problem.h"
+#include "routes/text/json_reader.h"
 #include "service/base/ttl.h"
 
-static const char no_64_bits[] = "not an integer of 64 bits";
+#define MEMBERS_MAX 16
 
 static bool fault_is(struct json_members_fault *fault, struct bytes name, const char *reason)
 {
@@ -17,20 +18,6 @@ static bool fault_is(struct json_members_fault *fault, struct bytes name, const 
         memcpy(fault->name, name.ptr, fault->name_len);
     snprintf(fault->reason, sizeof fault->reason, "%s", reason);
     return false;
-}
-
-static const struct json_member *find(const struct json_member *members, size_t count, const char *name)
-{
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(members[i].name, name) == 0)
-            return &members[i];
-    return NULL;
-}
-
-/* BYTES_NONE for what is no string. */
-static struct bytes text_of(const json_t *json)
-{
-    return json_is_string(json) ? bytes_of(json_string_value(json), json_string_length(json)) : BYTES_NONE;
 }
 
 /* ---- One member ---- */
@@ -48,18 +35,26 @@ static bool text_is_zero(struct bytes text)
     return false;
 }
 
-static const char *read_duration(const struct json_member *member, const json_t *json, int64_t *value)
+static bool is_zero(const struct json_item *item)
 {
-    struct bytes text = text_of(json);
+    struct bytes text = BYTES_NONE;
+    double number;
+
+    if (item->kind == JSON_KIND_NUMBER)
+        return json_number_double(item->span, &number) && !(number > 0) && !(number < 0);
+    return item->kind == JSON_KIND_STRING && !json_item_text(item, &text) && text_is_zero(text);
+}
+
+/* A TTL is never 0; a duration may be. */
+static const char *read_duration(const struct json_member *member, const struct json_item *item, int64_t *value)
+{
     int64_t duration = 0;
     const char *fault = NULL;
 
-    if (json_is_number(json) && (json_number_value(json) > 0 || json_number_value(json) < 0))
-        fault = ttl_from_seconds(json_number_value(json), &duration);
-    else if (text.ptr && !text_is_zero(text))
-        fault = ttl_parse(text, &duration);
-    else if (!json_is_number(json) && !text.ptr)
-        fault = "neither a number of seconds nor a text like \"90s\"";
+    if (item->kind != JSON_KIND_NUMBER && item->kind != JSON_KIND_STRING)
+        return "neither a number of seconds nor a text like \"90s\"";
+    if (!is_zero(item))
+        fault = json_item_ttl(item, &duration);
     if (fault)
         return fault;
     if (duration < member->min || duration > member->max)
@@ -68,24 +63,11 @@ static const char *read_duration(const struct json_member *member, const json_t 
     return NULL;
 }
 
-static const char *read_ttl(const json_t *json, int64_t *value)
+static const char *read_word(const struct json_member *member, const struct json_item *item, int64_t *value)
 {
-    if (json_is_null(json)) {
-        *value = TTL_NONE;
-        return NULL;
-    }
-    if (json_is_number(json))
-        return ttl_from_seconds(json_number_value(json), value);
-    if (json_is_string(json))
-        return ttl_parse(text_of(json), value);
-    return "neither a number of seconds, nor a text like \"90s\", nor null";
-}
+    struct bytes word = BYTES_NONE;
 
-static const char *read_word(const struct json_member *member, const json_t *json, int64_t *value)
-{
-    struct bytes word = text_of(json);
-
-    for (int64_t i = 0; word.ptr && member->words[i]; i++) {
+    for (int64_t i = 0; !json_item_text(item, &word) && member->words[i]; i++) {
         if (bytes_equal(word, bytes_str(member->words[i]))) {
             *value = i;
             return NULL;
@@ -94,110 +76,106 @@ static const char *read_word(const struct json_member *member, const json_t *jso
     return "not one of the words known here";
 }
 
-static const char *read_integer(const struct json_member *member, const json_t *json, int64_t *value)
+static const char *read_integer(const struct json_member *member, const struct json_item *item, int64_t *value)
 {
-    int64_t number = json_integer_value(json);
+    int64_t number;
+    double real;
 
-    if (json_is_real(json) && fabs(json_real_value(json)) < 0x1p63)
-        return "not written as a whole number";
-    if (!json_is_integer(json))
-        return no_64_bits;
+    if (item->kind != JSON_KIND_NUMBER)
+        return "not an integer of 64 bits";
+    if (!json_number_i64(item->span, &number))
+        return json_number_double(item->span, &real) && fabs(real) < 0x1p63 ? "not written as a whole number"
+                                                                            : "not an integer of 64 bits";
     if (number < member->min || number > member->max)
         return member->out_of_bounds;
     *value = number;
     return NULL;
 }
 
-static const char *read_member(const struct json_member *member, const json_t *json)
+static const char *read_member(const struct json_member *member, const struct json_item *item)
 {
     switch (member->kind) {
     case JSON_MEMBER_INTEGER:
-        return read_integer(member, json, member->value);
+        return read_integer(member, item, member->value);
     case JSON_MEMBER_DURATION:
-        return read_duration(member, json, member->value);
+        return read_duration(member, item, member->value);
     case JSON_MEMBER_TTL:
-        return read_ttl(json, member->value);
+        return json_item_ttl(item, member->value);
     case JSON_MEMBER_WORD:
-        return read_word(member, json, member->value);
+        return read_word(member, item, member->value);
+    case JSON_MEMBER_TEXT:
+        return json_item_text(item, member->text);
+    case JSON_MEMBER_LIST:
+        *member->text = item->span;
+        return item->kind == JSON_KIND_ARRAY ? NULL : "not a list";
     case JSON_MEMBER_FLAG:
         break;
     }
-    *member->value = json_is_true(json);
-    return json_is_boolean(json) ? NULL : "neither true nor false";
+    *member->value = item->span.ptr[0] == 't';
+    return item->kind == JSON_KIND_BOOL ? NULL : "neither true nor false";
 }
 
 /* ---- The body ---- */
 
-/* jansson refuses integers beyond 64 bits without naming the member, so the
- * text is read once more, with integers as reals, to find it. */
-static bool name_huge_integer(struct bytes body, const struct json_member *members, size_t count,
-                              struct json_members_fault *fault)
+static bool pick(struct bytes body, const struct bytes *names, size_t count, struct json_item *items,
+                 struct json_members_fault *fault)
 {
-    json_error_t error;
-    json_t *object = json_loadb(body.ptr, body.len, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &error);
-    bool named = false;
-    const char *name;
-    json_t *json;
+    struct json_reader reader;
+    struct bytes culprit = BYTES_NONE;
 
-    json_object_foreach (object, name, json) {
-        named = json_is_real(json) && fabs(json_real_value(json)) >= 0x1p63;
-        if (!named)
-            continue;
-        (void)fault_is(fault, bytes_str(name), find(members, count, name) ? no_64_bits : "unknown member");
+    switch (json_reader_pick(&reader, body.len > 0 ? body : BYTES("{}"), names, count, items, &culprit)) {
+    case JSON_PICK_OK:
+        return true;
+    case JSON_PICK_NO_OBJECT:
+        return fault_is(fault, BYTES_NONE, "the body is not a JSON object");
+    case JSON_PICK_UNKNOWN:
+        return fault_is(fault, culprit, "unknown member");
+    case JSON_PICK_DUPLICATE:
+        return fault_is(fault, culprit, "there twice");
+    case JSON_PICK_FAULT:
         break;
     }
-    json_decref(object);
-    return named;
-}
-
-static json_t *parse_object(struct bytes body, const struct json_member *members, size_t count,
-                            struct json_members_fault *fault)
-{
-    json_error_t error;
-    json_t *object = json_loadb(body.ptr, body.len, JSON_REJECT_DUPLICATES, &error);
-
-    if (json_is_object(object))
-        return object;
-    if (object) {
-        (void)fault_is(fault, BYTES_NONE, "the body is not a JSON object");
-    } else if (json_error_code(&error) != json_error_numeric_overflow ||
-               !name_huge_integer(body, members, count, fault)) {
-        (void)fault_is(fault, BYTES_NONE, "");
-        snprintf(fault->reason, sizeof fault->reason, "the body is not well-formed JSON: %s", error.text);
-    }
-    json_decref(object);
-    return NULL;
-}
-
-static bool read_all(json_t *object, const struct json_member *members, size_t count,
-                     struct json_members_fault *fault)
-{
-    const char *name;
-    json_t *json;
-
-    json_object_foreach (object, name, json) {
-        const struct json_member *member = find(members, count, name);
-        const char *reason = member ? read_member(member, json) : "unknown member";
-        if (reason)
-            return fault_is(fault, bytes_str(name), reason);
-    }
-    for (size_t i = 0; i < count; i++)
-        if (members[i].required && !json_object_get(object, members[i].name))
-            return fault_is(fault, bytes_str(members[i].name), "missing");
-    return true;
+    fault->named = false;
+    snprintf(fault->reason, sizeof fault->reason, "the body is not well-formed JSON: %s at byte %zu",
+             reader.fault.reason, reader.fault.offset);
+    return false;
 }
 
 bool json_members_parse(struct bytes body, const struct json_member *members, size_t count,
                         struct json_members_fault *fault)
 {
-    json_t *object = body.len > 0 ? parse_object(body, members, count, fault) : json_object();
-    bool good;
+    struct bytes names[MEMBERS_MAX];
+    struct json_item items[MEMBERS_MAX];
 
-    if (!object)
-        return body.len > 0 ? false : fault_is(fault, BYTES_NONE, "out of memory");
-    good = read_all(object, members, count, fault);
-    json_decref(object);
-    return good;
+    assert(count <= MEMBERS_MAX);
+    for (size_t i = 0; i < count; i++)
+        names[i] = bytes_str(members[i].name);
+    if (!pick(body, names, count, items, fault))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const char *reason = items[i].span.ptr     ? read_member(&members[i], &items[i])
+                             : members[i].required ? "missing"
+                                                   : NULL;
+        if (reason)
+            return fault_is(fault, names[i], reason);
+    }
+    return true;
+}
+
+bool json_members_uncoded(struct http_exchange *ex)
+{
+    struct bytes encoding = http_request(ex)->fields[HTTP_FIELD_CONTENT_ENCODING];
+
+    if (encoding.len == 0 || bytes_equal_nocase(encoding, BYTES("identity")))
+        return true;
+    problem_send_about(ex, PROBLEM_UNSUPPORTED_MEDIA_TYPE, BYTES("Content-Encoding"), "not taken");
+    return false;
+}
+
+void json_members_accept(struct http_exchange *ex, size_t max)
+{
+    if (json_members_uncoded(ex))
+        http_accept_body(ex, max, BYTES("application/json"));
 }
 
 bool json_members_read(struct http_exchange *ex, const struct value *body, const struct json_member *members,

@@ -2,17 +2,10 @@
 
 #include <stdlib.h>
 
-#include "service/base/clock.h"
-
-/* How long a request goes on before others have their turn: what is cheap may
- * take many steps in that time. */
-#define SLICE_NS NS_PER_MS
-
 struct pause {
     struct http_exchange *ex;
     route_fn *next_step, *give_up;
     struct loop_timer *timer;
-    uint64_t slice_end_ns; /* until then no one need be let in */
     bool taken; /* and then in the thread's list */
     struct pause *next, *prev;
 };
@@ -32,11 +25,8 @@ static void leave(struct pause *pause)
 static void wake(void *context)
 {
     struct pause *pause = context;
-    uint64_t now_ns = loop_now(route_thread(pause->ex)->loop);
 
     leave(pause);
-    if (now_ns >= pause->slice_end_ns)
-        pause->slice_end_ns = now_ns + SLICE_NS;
     pause->next_step(pause->ex);
 }
 
@@ -57,7 +47,6 @@ struct pause *pause_create(struct http_exchange *ex, route_fn *next, route_fn *g
 void pause_take(struct pause *pause)
 {
     struct routes_thread *thread = route_thread(pause->ex);
-    uint64_t now_ns;
 
     pause->taken = true;
     pause->prev = NULL;
@@ -65,12 +54,7 @@ void pause_take(struct pause *pause)
     if (pause->next)
         pause->next->prev = pause;
     thread->paused = pause;
-    /* A timer that is due already fires among those of this turn where libuv is
-     * older than 1.45, and a step that is done at once would set it again, for
-     * ever: only one that is yet to come lets the loop serve others. */
-    loop_renew_now(thread->loop);
-    now_ns = loop_now(thread->loop);
-    loop_timer_at(pause->timer, now_ns < pause->slice_end_ns ? 0 : now_ns + 1);
+    loop_timer_at(pause->timer, 0);
 }
 
 void pause_destroy(struct pause *pause)

@@ -14,8 +14,7 @@ struct pause;
  * process stops. NULL when out of memory. */
 struct pause *pause_create(struct http_exchange *ex, route_fn *next, route_fn *give_up) MUST_CHECK;
 
-/* Goes on soon: others have their turn before, unless this request had the
- * thread for no more than a millisecond since they had. */
+/* Goes on in the loop's next turn: others have theirs before. */
 void pause_take(struct pause *pause);
 
 /* NULL is allowed. */

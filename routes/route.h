@@ -3,8 +3,8 @@
  *
  *   app.c, table.c   the way of a request: its route by path and method, its handler
  *   access.c         who may do it; policy.c: a namespace's policy applied to it
- *   parameters.c     the query's, by name; body.c, json_members.c: small JSON bodies
- *   problem.c        error answers; outcome.c: engine outcomes as answers
+ *   parameters.c     the query's, by name; json_members.c: small JSON bodies
+ *   problem.c        error answers; outcome.c: engine outcomes as answers; answer.c: small JSON ones
  *   crowd.c, pause.c requests of many steps
  *   capabilities.c, document.c   the resources that tell of the service
  *
@@ -18,7 +18,10 @@
  * Threading: everything here belongs to one service thread. */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "engines/engine.h"
+#include "routes/engine_time.h"
 #include "routes/entry/etag.h"
 #include "routes/observability/metrics.h"
 #include "routes/observability/slow_log.h"
@@ -34,23 +37,36 @@
  * of 255, each byte escaped to six, and the member names. */
 #define ROUTE_TEXT_SIZE 9216
 
-/* Requests that wait for locks (lock_wait.c). */
+/* The longest label of a token. */
+#define ROUTE_CALLER_MAX 64
+
+/* One thread's requests that wait for locks (lock_wait.c). */
 #define LOCK_QUEUES 64
 struct lock_wait;
 struct lock_queue {
     struct lock_wait *head, *tail;
 };
+struct lock_queues {
+    struct lock_queue by_hash[LOCK_QUEUES];
+    /* A bit for each queue; what other threads use. */
+    _Atomic uint64_t waited_in; /* somebody is in it */
+    _Atomic uint64_t released;  /* another thread saw a release, and `message` is on its way */
+    struct loop_message message;
+};
 
 /* One service thread's side of the application. */
 struct routes_thread {
     struct routes *routes;
+    struct routes_thread *next; /* all threads, in a ring; complete before the first request */
     struct loop *loop;
     struct engine_session *session;
     const struct settings *settings; /* one reference */
+    _Atomic(const struct settings *) fresh; /* of a reload that is on its way; one reference */
+    struct loop_message reload;
     struct metrics_thread *metrics;  /* this thread's part */
     struct slow_log slow_log;
     struct loop_timer *sample_timer; /* of one thread only */
-    struct lock_queue lock_queues[LOCK_QUEUES];
+    struct lock_queues lock_queues;
     struct pause *paused;            /* requests between two steps (pause.c) */
     char text[ROUTE_TEXT_SIZE];      /* where answers are put together */
 };
@@ -97,7 +113,8 @@ struct route_state {
     void *work;
     void (*end_work)(struct http_exchange *ex);
     unsigned submissions; /* by route_submit() */
-    uint64_t engine_ns;   /* that the engine took for them */
+    struct engine_time engine_time; /* of these and of all trips */
+    size_t caller_len; /* of `caller`; 0: no token, or one without a label */
     bool waits;   /* was asked to wait for a lock */
     bool is_raw;  /* /raw: the lenient view */
     bool as_raw;  /* GET /cache?raw=1 */
@@ -109,6 +126,7 @@ struct route_state {
     char ttl[TTL_TEXT_SIZE];
     char range[RANGE_TEXT_SIZE];
     char content_type[VALUE_CONTENT_TYPE_MAX + 1];
+    char caller[ROUTE_CALLER_MAX]; /* the token's label, for the logs */
     /* Large, or rarely needed: written before it is read. */
     engine_version if_match[ETAG_LIST_MAX];
     engine_version if_none_match[ETAG_LIST_MAX];
@@ -147,6 +165,10 @@ bool route_parameters(struct http_exchange *ex, const struct bytes *names, size_
 bool route_query(struct http_exchange *ex, const struct query_table *table, struct bytes *values,
                  struct query_scratch decoded) MUST_CHECK;
 
+/* Zeroed memory as the state's `work`, which `end_work` is to free; NULL: there is
+ * nothing else to end. NULL when out of memory: answered. */
+void *route_begin_work(struct http_exchange *ex, size_t bytes, route_fn *end_work) MUST_CHECK;
+
 /* Fills what the state's op needs for any verb and submits it; `finish` answers
  * from its results, now or later. */
 void route_submit(struct http_exchange *ex, enum engine_verb verb, void (*finish)(struct http_exchange *ex));
@@ -166,11 +188,10 @@ route_fn capabilities_answer;                    /* capabilities.c */
 route_fn metrics_answer, stats_answer;           /* metrics_answer.c, stats_answer.c */
 route_fn document_begin, document_answer;        /* document.c */
 
-route_fn counter_plain_begin, counter_write_begin; /* counter.c */
-route_fn counter_add, counter_read, counter_set, counter_delete;
-route_fn limit_take_begin, limit_take;           /* limit.c */
-route_fn lock_plain_begin, lock_write_begin;     /* lock.c */
-route_fn lock_acquire, lock_read, lock_renew, lock_release;
+route_fn primitive_begin, primitive_body_begin;  /* primitive.c: without and with a body */
+route_fn counter_add, counter_read, counter_set, counter_delete; /* counter.c */
+route_fn limit_take;                             /* limit.c */
+route_fn lock_acquire, lock_read, lock_renew, lock_release; /* lock.c */
 
 /* Whether the process is told to stop; for /readyz. */
 bool routes_draining(const struct routes *routes);

@@ -68,11 +68,11 @@ static const struct route table[] = {
         .names = ROUTE_NAMES_ENTRY,
         .access = ROUTE_ACCESS_DATA,
         .methods = {
-            [HTTP_GET] = { counter_plain_begin, counter_read },
-            [HTTP_HEAD] = { counter_plain_begin, counter_read },
-            [HTTP_PUT] = { counter_write_begin, counter_set },
-            [HTTP_POST] = { counter_write_begin, counter_add },
-            [HTTP_DELETE] = { counter_plain_begin, counter_delete },
+            [HTTP_GET] = { primitive_begin, counter_read },
+            [HTTP_HEAD] = { primitive_begin, counter_read },
+            [HTTP_PUT] = { primitive_body_begin, counter_set },
+            [HTTP_POST] = { primitive_body_begin, counter_add },
+            [HTTP_DELETE] = { primitive_begin, counter_delete },
         },
     },
     {
@@ -80,7 +80,7 @@ static const struct route table[] = {
         .path = { "/limits/", 8 },
         .names = ROUTE_NAMES_ENTRY,
         .access = ROUTE_ACCESS_DATA,
-        .methods = { [HTTP_POST] = { limit_take_begin, limit_take } },
+        .methods = { [HTTP_POST] = { primitive_body_begin, limit_take } },
     },
     {
         .name = "/locks/{ns}/{name}",
@@ -88,11 +88,11 @@ static const struct route table[] = {
         .names = ROUTE_NAMES_ENTRY,
         .access = ROUTE_ACCESS_DATA,
         .methods = {
-            [HTTP_GET] = { lock_plain_begin, lock_read },
-            [HTTP_HEAD] = { lock_plain_begin, lock_read },
-            [HTTP_POST] = { lock_write_begin, lock_acquire },
-            [HTTP_DELETE] = { lock_plain_begin, lock_release },
-            [HTTP_PATCH] = { lock_write_begin, lock_renew },
+            [HTTP_GET] = { primitive_begin, lock_read },
+            [HTTP_HEAD] = { primitive_begin, lock_read },
+            [HTTP_POST] = { primitive_body_begin, lock_acquire },
+            [HTTP_DELETE] = { primitive_begin, lock_release },
+            [HTTP_PATCH] = { primitive_body_begin, lock_renew },
         },
     },
     {

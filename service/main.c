@@ -37,7 +37,20 @@ static void log_settings(const struct settings *settings, const struct settings_
 /* The bound of HTTP_THREADS, for machines with more CPUs. */
 #define THREADS_MAX 256u
 
-static int serve(const struct settings *settings)
+/* The engine is not asked anything yet: that its server is away is no fault of
+ * the settings. */
+static int check(struct engine *engine, const struct settings *settings)
+{
+    bool good = service_check(engine, settings);
+
+    engine_close(engine);
+    settings_unref(settings);
+    if (good)
+        puts("settings are good");
+    return good ? EXIT_SUCCESS : SETTINGS_EXIT_STATUS;
+}
+
+static int open_and(enum cli_action action, const struct settings *settings)
 {
     unsigned threads = settings->http_threads > 0 ? (unsigned)settings->http_threads : cpus_available("");
     char *error;
@@ -45,6 +58,8 @@ static int serve(const struct settings *settings)
 
     if (threads > THREADS_MAX)
         threads = THREADS_MAX;
+    if (action == CLI_CHECK)
+        log_set_level(LOG_LEVEL_ERROR); /* that a server is away */
     engine = registry_open(settings, threads, &error);
     if (!engine) {
         fprintf(stderr, "cubby: %s\n", error ? error : "out of memory");
@@ -52,7 +67,7 @@ static int serve(const struct settings *settings)
         settings_unref(settings);
         return SETTINGS_EXIT_STATUS;
     }
-    return service_run(engine, settings, threads);
+    return action == CLI_CHECK ? check(engine, settings) : service_run(engine, settings, threads);
 }
 
 static int load_and(enum cli_action action)
@@ -70,13 +85,7 @@ static int load_and(enum cli_action action)
     if (action == CLI_SERVE)
         log_settings(settings, &report);
     settings_report_release(&report);
-    if (action == CLI_SERVE)
-        return serve(settings);
-    bool good = service_check(settings);
-    settings_unref(settings);
-    if (good)
-        puts("settings are good");
-    return good ? EXIT_SUCCESS : SETTINGS_EXIT_STATUS;
+    return open_and(action, settings);
 }
 
 int main(int argc, char **argv)

@@ -11,6 +11,7 @@
 
 #include "service/config/host.h"
 #include "service/config/settings.h"
+#include "service/http/tls_client.h"
 
 #define DEFAULT_PATH "/readyz"
 /* What is kept of an answer. */
@@ -46,33 +47,36 @@ static struct bytes reachable(struct bytes host)
     return host;
 }
 
-/* Cuts `http://host:port` off the front of `*rest`. */
-static bool read_url(struct bytes *rest, struct bytes *host, uint64_t *port, const char **why)
+/* Cuts the scheme and `host:port` off the front of `*rest`. */
+static bool read_url(struct bytes *rest, struct bytes *host, uint64_t *port, bool *tls, const char **why)
 {
-    static const struct bytes scheme = { "http://", 7 };
+    static const struct bytes plain = { "http://", 7 }, secure = { "https://", 8 };
     const char *slash;
     struct bytes authority;
 
-    if (!bytes_starts_with(*rest, scheme)) {
-        *why = "neither a path nor an http:// URL";
+    *tls = bytes_starts_with(*rest, secure);
+    if (!*tls && !bytes_starts_with(*rest, plain)) {
+        *why = "neither a path nor an http:// or https:// URL";
         return false;
     }
-    authority = bytes_of(rest->ptr + scheme.len, rest->len - scheme.len);
+    authority = bytes_of(rest->ptr + (*tls ? secure : plain).len, rest->len - (*tls ? secure : plain).len);
     slash = memchr(authority.ptr, '/', authority.len);
     *rest = slash ? bytes_of(slash, (size_t)(rest->ptr + rest->len - slash)) : BYTES(DEFAULT_PATH);
     if (slash)
         authority.len = (size_t)(slash - authority.ptr);
-    *port = 80;
+    *port = *tls ? 443 : 80;
     return host_port_parse(authority, host, port, why);
 }
 
-bool probe_aim(struct probe_target *target, const char *word, const char *host, uint64_t port, const char **why)
+bool probe_aim(struct probe_target *target, const char *word, const struct probe_place *place, const char **why)
 {
-    struct bytes at = bytes_str(host);
+    struct bytes at = bytes_str(place->host);
     struct bytes path = word ? bytes_str(word) : BYTES(DEFAULT_PATH);
+    uint64_t port = place->port;
 
+    target->tls = place->tls;
     if (path.len == 0 || path.ptr[0] != '/') {
-        if (!read_url(&path, &at, &port, why))
+        if (!read_url(&path, &at, &port, &target->tls, why))
             return false;
     } else if (port == 0) {
         *why = "HTTP_PORT=0 does not say which port was taken; give a URL";
@@ -90,42 +94,52 @@ bool probe_aim(struct probe_target *target, const char *word, const char *host, 
     return true;
 }
 
+struct probe_place probe_place_of(const struct settings *settings, const char *word)
+{
+    bool both = !word || strcmp(word, "/readyz") == 0 || strcmp(word, "/healthz") == 0;
+
+    if (both && settings->http_tls_client_ca && settings->has_admin_port && settings->admin_port != 0)
+        return (struct probe_place){ settings->admin_host, settings->admin_port, false };
+    return (struct probe_place){ settings->http_host, settings->http_port, settings->http_tls_cert != NULL };
+}
+
 /* The service's own variables, and no more of them than a probe needs: it must
  * not fail for a file that the service has long read. */
-static bool aim_by_environment(struct probe_target *target, const char *word, char *const *environment, FILE *err)
+static const struct settings *load_some(char *const *environment, FILE *err)
 {
+    static const char *const wanted[] = { "HTTP_HOST", "HTTP_PORT", "HTTP_TLS_", "ADMIN_" };
     struct settings_report report;
     const struct settings *settings = NULL;
-    const char *why = "out of memory";
     size_t count = 0, kept = 0;
     char **some;
-    bool good = false;
 
     settings_report_init(&report);
     while (environment[count])
         count++;
     some = calloc(count + 1, sizeof *some);
     for (size_t i = 0; some && i < count; i++)
-        if (strncmp(environment[i], "HTTP_HOST", 9) == 0 || strncmp(environment[i], "HTTP_PORT", 9) == 0)
-            some[kept++] = environment[i];
+        for (size_t j = 0; j < sizeof wanted / sizeof wanted[0]; j++)
+            if (strncmp(environment[i], wanted[j], strlen(wanted[j])) == 0)
+                some[kept++] = environment[i];
     if (some)
         settings = settings_load(some, &report);
-    if (settings)
-        good = probe_aim(target, word, settings->http_host, settings->http_port, &why);
     if (settings_report_has_faults(&report))
         settings_report_print(&report, err);
-    else if (!good)
-        fprintf(err, "cubby: --probe %.200s: %s\n", word ? word : "", why);
-    settings_unref(settings);
+    else if (!settings)
+        fputs("cubby: --probe: out of memory\n", err);
     settings_report_release(&report);
     free(some);
-    return good;
+    return settings;
 }
 
 /* ---- Asking ---- */
 
-/* The only place that knows what carries the bytes: another transport (TLS)
- * begins here, in send_request() and in receive(). */
+/* What carries the bytes. */
+struct wire {
+    int fd;
+    struct tls_client *tls; /* NULL: without */
+};
+
 static int connect_to(const struct probe_target *target, const char **why)
 {
     const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
@@ -148,7 +162,46 @@ static int connect_to(const struct probe_target *target, const char **why)
     return fd;
 }
 
-static bool send_request(int fd, const struct probe_target *target)
+/* Where certificates are asked for, the service's own pair is shown; what its
+ * authorities make of it is theirs to say. */
+static bool wire_secure(struct wire *wire, const struct probe_target *target, const struct settings *settings,
+                        const char **why)
+{
+    bool shows = settings->http_tls_client_ca != NULL;
+
+    wire->tls = tls_client_create(wire->fd, target->host, shows ? settings->http_tls_cert : NULL,
+                                  shows ? settings->http_tls_key : NULL, why);
+    return wire->tls && tls_client_open(wire->tls, why);
+}
+
+static bool wire_open(struct wire *wire, const struct probe_target *target, const struct settings *settings,
+                      const char **why)
+{
+    *wire = (struct wire){ .fd = connect_to(target, why) };
+    return wire->fd >= 0 && (!target->tls || wire_secure(wire, target, settings, why));
+}
+
+static bool wire_send(struct wire *wire, struct bytes bytes, const char **why)
+{
+    if (wire->tls)
+        return tls_client_send(wire->tls, bytes, why);
+    *why = "cannot send";
+    return send(wire->fd, bytes.ptr, bytes.len, MSG_NOSIGNAL) == (ssize_t)bytes.len;
+}
+
+static ssize_t wire_receive(struct wire *wire, char *out, size_t size, const char **why)
+{
+    return wire->tls ? tls_client_receive(wire->tls, out, size, why) : recv(wire->fd, out, size, 0);
+}
+
+static void wire_close(struct wire *wire)
+{
+    tls_client_destroy(wire->tls);
+    if (wire->fd >= 0)
+        close(wire->fd);
+}
+
+static bool send_request(struct wire *wire, const struct probe_target *target, const char **why)
 {
     char request[PROBE_PATH_MAX + PROBE_HOST_MAX + 128];
     bool v6 = strchr(target->host, ':') != NULL;
@@ -156,20 +209,22 @@ static bool send_request(int fd, const struct probe_target *target)
                        "GET %s HTTP/1.1\r\nHost: %s%s%s:%s\r\nUser-Agent: cubby-probe\r\nConnection: close\r\n\r\n",
                        target->path, v6 ? "[" : "", target->host, v6 ? "]" : "", target->port);
 
-    return len > 0 && (size_t)len < sizeof request && send(fd, request, (size_t)len, MSG_NOSIGNAL) == len;
+    *why = "the request is too long";
+    return len > 0 && (size_t)len < sizeof request && wire_send(wire, bytes_of(request, (size_t)len), why);
 }
 
 /* Reads until the service closes; what does not fit is read and dropped. */
-static struct bytes receive(int fd, char *answer, size_t size)
+static struct bytes receive(struct wire *wire, char *answer, size_t size, const char **why)
 {
     size_t len = 0;
     char rest[1024];
     ssize_t got;
 
+    *why = "no answer";
     do {
         bool fits = len < size;
 
-        got = recv(fd, fits ? answer + len : rest, fits ? size - len : sizeof rest, 0);
+        got = wire_receive(wire, fits ? answer + len : rest, fits ? size - len : sizeof rest, why);
         if (fits && got > 0)
             len += (size_t)got;
     } while (got > 0);
@@ -200,8 +255,6 @@ static void say(const struct probe_target *target, struct bytes answer, FILE *er
     if (eol)
         line.len = (size_t)(eol - answer.ptr);
     fprintf(err, "cubby: --probe %s: ", target->path);
-    if (answer.len == 0)
-        fputs("no answer", err);
     for (size_t i = 0; i < line.len && i < 80; i++)
         fputc(line.ptr[i] < ' ' || line.ptr[i] > '~' ? '?' : line.ptr[i], err);
     if (body.len > 0)
@@ -232,27 +285,51 @@ static void end_when_late(void)
     setitimer(ITIMER_REAL, &timer, NULL);
 }
 
+static void say_failure(const struct probe_target *target, const struct settings *settings, const char *why, FILE *err)
+{
+    fprintf(err, "cubby: --probe %s: %s port %s: %s%s\n", target->path, target->host, target->port, why,
+            target->tls && settings->http_tls_client_ca
+                ? "; where HTTP_TLS_CLIENT_CA does not take the certificate of HTTP_TLS_CERT, a probe needs ADMIN_PORT"
+                : "");
+}
+
+/* Asks once; true on a 200. */
+static bool ask(const struct probe_target *target, const struct settings *settings, FILE *err)
+{
+    struct bytes answer = BYTES_NONE;
+    char kept[ANSWER_MAX];
+    const char *why = "";
+    struct wire wire;
+    bool good;
+
+    if (wire_open(&wire, target, settings, &why) && send_request(&wire, target, &why))
+        answer = receive(&wire, kept, sizeof kept, &why);
+    wire_close(&wire);
+    good = probe_is_good(answer);
+    if (answer.len == 0)
+        say_failure(target, settings, why, err);
+    else if (!good)
+        say(target, answer, err);
+    return good;
+}
+
 int probe_run(const char *word, char *const *environment, FILE *err)
 {
     struct probe_target target;
-    struct bytes answer = BYTES_NONE;
-    char kept[ANSWER_MAX];
+    const struct settings *settings;
+    struct probe_place place;
     const char *why;
-    int fd;
+    bool good;
 
     end_when_late();
-    if (!aim_by_environment(&target, word, environment, err))
+    settings = load_some(environment, err);
+    if (!settings)
         return EXIT_FAILURE;
-    fd = connect_to(&target, &why);
-    if (fd < 0) {
-        fprintf(err, "cubby: --probe %s: %s port %s: %s\n", target.path, target.host, target.port, why);
-        return EXIT_FAILURE;
-    }
-    if (send_request(fd, &target))
-        answer = receive(fd, kept, sizeof kept);
-    close(fd);
-    if (probe_is_good(answer))
-        return EXIT_SUCCESS;
-    say(&target, answer, err);
-    return EXIT_FAILURE;
+    place = probe_place_of(settings, word);
+    good = probe_aim(&target, word, &place, &why);
+    if (!good)
+        fprintf(err, "cubby: --probe %.200s: %s\n", word ? word : "", why);
+    good = good && ask(&target, settings, err);
+    settings_unref(settings);
+    return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

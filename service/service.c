@@ -45,30 +45,28 @@ static bool is_draining(void *context)
 
 /* ---- Settings, again ---- */
 
-static void log_texts(const char *message, const struct settings_texts *texts)
+static void log_faults(const char *message, const struct settings_texts *texts)
 {
     char *joined = settings_texts_join(texts, "; ");
 
     if (joined)
-        log_warn(message, LOG_STRING("detail", joined));
+        log_error(message, LOG_STRING("detail", joined));
     free(joined);
 }
 
-/* Policies that the engine cannot keep are faults. */
-static bool engine_can(const struct engine *engine, const struct settings *settings, struct settings_report *report)
+/* Policies that ask for more are faults. */
+static struct policies_abilities abilities_of(const struct engine *engine)
 {
-    const struct policies_abilities abilities = {
+    return (struct policies_abilities){
         .engine = engine->name,
         .quota = (engine->capabilities & ENGINE_CAN_QUOTA) != 0,
         .slide = (engine->capabilities & ENGINE_CAN_SLIDE) != 0,
     };
-
-    policies_check(settings->policies, &abilities, report);
-    return !settings_report_has_faults(report);
 }
 
-/* The files of these settings, as they were read. */
-static void watch(struct service *service, const struct settings *settings)
+/* The files of these settings, as they were read. What `old` (NULL: none) has
+ * too was not read from the file of now: that was looked at and refused. */
+static void watch(struct service *service, const struct settings *settings, const struct settings *old)
 {
     struct watched *watched = service->watched;
 
@@ -77,33 +75,56 @@ static void watch(struct service *service, const struct settings *settings)
     watched[WATCHED_CERT].path = settings->http_tls_cert;
     watched[WATCHED_KEY].path = settings->http_tls_key;
     watched[WATCHED_CLIENT_CA].path = settings->http_tls_client_ca;
-    if (settings->policies)
+    if (settings->policies && (!old || settings->policies != old->policies))
         watched[WATCHED_POLICIES].seen = *policies_stamp(settings->policies);
-    if (settings->tokens)
+    if (settings->tokens && (!old || settings->tokens != old->tokens))
         watched[WATCHED_TOKENS].seen = *tokens_stamp(settings->tokens);
 }
 
 static void take(struct service *service, const struct settings *fresh)
 {
-    watch(service, fresh);
+    watch(service, fresh, service->settings);
     log_set_level((enum log_level)fresh->log_level);
     access_log_set(service->access_log, (enum access_log_mode)fresh->log_access, fresh->log_access_rate);
     settings_unref(service->settings);
     service->settings = fresh;
-    log_info("settings read again");
 }
 
-/* All files are read together, so all share the outcome. */
-static void count_reload(struct service *service, bool taken)
+/* Each of the settings' files on its own: what was not taken is the old one's. */
+static void count_reload(struct service *service, const struct settings *fresh)
 {
-    static const enum metrics_file files[WATCHED_FILES] = {
-        [WATCHED_POLICIES] = METRICS_FILE_NAMESPACES,
-        [WATCHED_TOKENS] = METRICS_FILE_TOKENS,
-    };
+    const struct settings *old = service->settings;
 
-    for (int i = 0; i < WATCHED_FILES; i++)
-        if (service->watched[i].path)
-            routes_count_reload(service->routes, files[i], taken);
+    if (old->policies)
+        routes_count_reload(service->routes, METRICS_FILE_NAMESPACES, fresh && fresh->policies != old->policies);
+    if (old->tokens)
+        routes_count_reload(service->routes, METRICS_FILE_TOKENS, fresh && fresh->tokens != old->tokens);
+}
+
+static bool brings_something(const struct settings *fresh, const struct settings *old)
+{
+    return fresh->policies != old->policies || fresh->tokens != old->tokens;
+}
+
+static void reload_settings(struct service *service)
+{
+    const struct policies_abilities abilities = abilities_of(service->engine);
+    struct settings_report report;
+    const struct settings *fresh;
+
+    settings_report_init(&report);
+    fresh = settings_reload(service->settings, &abilities, &report);
+    if (fresh)
+        routes_reload(service->routes, fresh);
+    count_reload(service, fresh);
+    if (settings_report_has_faults(&report))
+        log_faults(fresh ? "files at fault not read again; the old ones stay"
+                         : "settings not read again; the old ones stay", &report.faults);
+    if (fresh && (!settings_report_has_faults(&report) || brings_something(fresh, service->settings)))
+        log_info("settings read again");
+    if (fresh)
+        take(service, fresh);
+    settings_report_release(&report);
 }
 
 /* NULL: told. */
@@ -116,34 +137,22 @@ static void reload_tls(struct service *service)
 {
     char *error = NULL;
     struct http_tls *tls = read_tls(service->settings, &error);
+    bool taken = tls && http_server_set_tls(service->server, tls);
 
-    if (!tls || !http_server_set_tls(service->server, tls))
-        log_warn("certificates not read again; the old ones stay",
-                 LOG_STRING("detail", error ? error : "out of memory"));
+    routes_count_reload(service->routes, METRICS_FILE_TLS, taken);
+    if (!taken)
+        log_error("certificates not read again; the old ones stay",
+                  LOG_STRING("detail", error ? error : "out of memory"));
     free(error);
     http_tls_unref(tls);
 }
 
 static void reload(struct service *service)
 {
-    struct settings_report report;
-    const struct settings *fresh;
-    bool taken;
-
-    settings_report_init(&report);
     for (int i = 0; i < WATCHED_FILES; i++)
         if (service->watched[i].path)
             file_stamp_take(&service->watched[i].seen, service->watched[i].path);
-    fresh = settings_reload(service->settings, &report);
-    taken = fresh && engine_can(service->engine, fresh, &report) && routes_reload(service->routes, fresh);
-    count_reload(service, taken);
-    if (taken) {
-        take(service, fresh);
-    } else {
-        log_texts("settings not read again; the old ones stay", &report.faults);
-        settings_unref(fresh);
-    }
-    settings_report_release(&report);
+    reload_settings(service);
     if (service->settings->http_tls_cert)
         reload_tls(service);
 }
@@ -213,7 +222,6 @@ static bool start_server(struct service *service, unsigned threads)
         .drain_delay_ms = settings->http_drain_delay_ms,
         .drain_timeout_ms = settings->http_drain_timeout_ms,
         .max_buffered_bytes = settings->http_max_buffered_bytes,
-        .allow_remote = !settings->cache_auth || settings->tokens,
         .tls = service->tls,
         .access_log = service->access_log,
     };
@@ -234,7 +242,7 @@ static bool start_looking(struct service *service)
 {
     bool any = false;
 
-    watch(service, service->settings);
+    watch(service, service->settings, NULL);
     for (int i = 0; i < WATCHED_FILES; i++)
         any |= service->watched[i].path != NULL;
     if (!any)
@@ -282,19 +290,21 @@ static void release(struct service *service)
     settings_unref(service->settings);
 }
 
-static bool policies_fit(const struct service *service)
+static bool policies_fit(const struct engine *engine, const struct settings *settings)
 {
+    const struct policies_abilities abilities = abilities_of(engine);
     struct settings_report report;
     bool fit;
 
     settings_report_init(&report);
-    fit = engine_can(service->engine, service->settings, &report);
+    policies_check(settings->policies, &abilities, &report);
+    fit = !settings_report_has_faults(&report);
     settings_report_print(&report, stderr);
     settings_report_release(&report);
     return fit;
 }
 
-bool service_check(const struct settings *settings)
+bool service_check(const struct engine *engine, const struct settings *settings)
 {
     char *error = NULL;
     struct http_tls *tls = settings->http_tls_cert ? read_tls(settings, &error) : NULL;
@@ -304,7 +314,7 @@ bool service_check(const struct settings *settings)
         fprintf(stderr, "%s\n", error ? error : "out of memory");
     free(error);
     http_tls_unref(tls);
-    return good;
+    return policies_fit(engine, settings) && good;
 }
 
 /* Stamps first: what changes while it is read is read again. */
@@ -315,7 +325,7 @@ static bool certificates_fit(struct service *service)
 
     if (!settings->http_tls_cert)
         return true;
-    watch(service, settings);
+    watch(service, settings, NULL);
     for (int i = WATCHED_CERT; i <= WATCHED_CLIENT_CA; i++)
         if (service->watched[i].path)
             file_stamp_take(&service->watched[i].seen, service->watched[i].path);
@@ -329,7 +339,7 @@ static bool certificates_fit(struct service *service)
 int service_run(struct engine *engine, const struct settings *settings, unsigned threads)
 {
     struct service service = { .settings = settings, .engine = engine };
-    bool fit = policies_fit(&service) && certificates_fit(&service);
+    bool fit = policies_fit(engine, settings) && certificates_fit(&service);
     bool started = fit && start(&service, threads);
 
     if (started) {

@@ -6,9 +6,10 @@
 #include "engines/engine.h"
 #include "service/config/settings.h"
 
-/* What --check looks at beyond the settings: the certificates. False: told on
+/* What --check looks at beyond the settings: the certificates, and whether the
+ * engine can keep the policies of namespaces. Both are borrowed. False: told on
  * standard error. */
-bool service_check(const struct settings *settings) MUST_CHECK;
+bool service_check(const struct engine *engine, const struct settings *settings) MUST_CHECK;
 
 /* Serves until SIGTERM or SIGINT has drained it; SIGHUP reads again what can
  * be read again. Takes over `engine` and one reference of `settings`. Returns

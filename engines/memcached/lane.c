@@ -130,6 +130,8 @@ static void close_lane(struct lane *lane, enum engine_status status, const char 
 
 static void open_lane(struct lane *lane)
 {
+    if (lane_state(lane) != LANE_UP)
+        lane_look_forget(lane);
     if (atomic_exchange(&lane->state, LANE_UP) != LANE_UP)
         log_info("memcached server is up", LOG_STRING("host", lane->address.host),
                  LOG_U64("port", lane->address.port));
@@ -190,17 +192,24 @@ static bool probe_is_due_locked(const struct worker *worker, uint64_t now)
     return worker->probes && lane_state(worker->lane) != LANE_UP && now >= worker->lane->probe_ns;
 }
 
-static void wait_locked(struct worker *worker)
+static bool look_is_due(const struct worker *worker, uint64_t now)
+{
+    return worker->probes && lane_state(worker->lane) == LANE_UP && now >= lane_look_time(worker->lane, now);
+}
+
+static void wait_locked(struct worker *worker, uint64_t now)
 {
     struct lane *lane = worker->lane;
     struct timespec until;
+    uint64_t until_ns;
 
-    if (!worker->probes || lane_state(lane) == LANE_UP) {
+    if (!worker->probes) {
         pthread_cond_wait(&lane->wake, &lane->lock);
         return;
     }
-    until.tv_sec = (time_t)(lane->probe_ns / NS_PER_SECOND);
-    until.tv_nsec = (long)(lane->probe_ns % NS_PER_SECOND);
+    until_ns = lane_state(lane) == LANE_UP ? lane_look_time(lane, now) : lane->probe_ns;
+    until.tv_sec = (time_t)(until_ns / NS_PER_SECOND);
+    until.tv_nsec = (long)(until_ns % NS_PER_SECOND);
     pthread_cond_timedwait(&lane->wake, &lane->lock, &until);
 }
 
@@ -208,16 +217,19 @@ static void wait_locked(struct worker *worker)
 static struct job *next_batch(struct worker *worker, bool *stopping)
 {
     struct lane *lane = worker->lane;
+    uint64_t now = clock_monotonic_ns();
     struct job *jobs;
 
     pthread_mutex_lock(&lane->lock);
     if (worker->reads)
         lane->reading--;
     worker->reads = false;
-    while (!lane->stopping && !lane->head && !probe_is_due_locked(worker, clock_monotonic_ns()))
-        wait_locked(worker);
+    while (!lane->stopping && !lane->head && !probe_is_due_locked(worker, now) && !look_is_due(worker, now)) {
+        wait_locked(worker, now);
+        now = clock_monotonic_ns();
+    }
     *stopping = lane->stopping;
-    jobs = *stopping ? NULL : take_batch_locked(worker);
+    jobs = *stopping || look_is_due(worker, now) ? NULL : take_batch_locked(worker);
     pthread_mutex_unlock(&lane->lock);
     return jobs;
 }
@@ -231,6 +243,8 @@ static void *worker_main(void *argument)
         struct job *jobs = next_batch(worker, &stopping);
         if (jobs) {
             batch_run(worker, jobs);
+        } else if (!stopping && lane_state(worker->lane) == LANE_UP) {
+            worker_look(worker);
         } else if (!stopping) {
             peer_close(worker->peer);
             (void)!worker_connect(worker); /* the lane tells */

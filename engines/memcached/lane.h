@@ -1,6 +1,7 @@
 /* lane.h - the way to one server: a bounded queue, a breaker, and threads.
  *
  *   lane.c    queue, breaker, the threads' life
+ *   facts.c   what the server says of itself, which the first thread asks it
  *   batch.h   what one thread does with the jobs it took: read, judge, answer, write
  *
  * Breaker. A lane is UNKNOWN until a connection was tried and again after the
@@ -48,6 +49,14 @@ struct worker {
     size_t scratch_size;
 };
 
+/* What the server said when it was looked at last. */
+struct lane_look {
+    _Atomic uint64_t asked_ns;    /* when someone last wanted to know; 0: never */
+    _Atomic uint64_t next_ns;     /* when to look again */
+    _Atomic uint64_t answered_ns; /* 0: there is nothing to tell */
+    _Atomic uint64_t facts[PEER_FACTS];
+};
+
 struct lane {
     struct peer_address address;
     struct bytes prefix;
@@ -67,6 +76,7 @@ struct lane {
     _Atomic uint64_t connect_failures;   /* since the start */
     _Atomic unsigned down_status;        /* while DOWN: enum engine_status */
     _Atomic(const char *) down_reason;
+    struct lane_look look;
 
     struct worker workers[LANE_THREADS_MAX];
     unsigned worker_count;
@@ -102,7 +112,19 @@ enum engine_status lane_verdict(const struct lane *lane, enum engine_verb verb, 
 /* The same for a job. */
 void lane_answer(const struct lane *lane, struct job *job);
 
+/* Tells all of the lane and its server; any thread. */
+void lane_tell(struct lane *lane, engine_fact_fn *fn, void *context);
+
 /* ---- Between the lane's files ---- */
+
+/* When the server is to be looked at; the future, or a time to ask again. */
+uint64_t lane_look_time(const struct lane *lane, uint64_t now);
+
+/* Looks at the server; bounded in time. */
+void worker_look(struct worker *worker);
+
+/* Another server may have answered then. */
+void lane_look_forget(struct lane *lane);
 
 /* Connected, or trying to: false means that the lane is DOWN now. */
 bool worker_connect(struct worker *worker) MUST_CHECK;

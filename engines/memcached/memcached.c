@@ -102,33 +102,12 @@ static bool is_ready(struct engine *base, const char **reason)
     return false;
 }
 
-static void tell_lane(const struct lane *lane, engine_fact_fn *fn, void *context)
-{
-    const struct peer_address *address = &lane->address;
-    bool v6 = strchr(address->host, ':') != NULL;
-    char name[sizeof address->host + 16];
-    struct bytes server = { name, 0 };
-    unsigned connections = 0;
-
-    snprintf(name, sizeof name, v6 ? "[%s]:%u" : "%s:%u", address->host, (unsigned)address->port);
-    server.len = strlen(name);
-    fn(context, ENGINE_FACT_QUEUED, server, atomic_load_explicit(&lane->held, memory_order_relaxed));
-    fn(context, ENGINE_FACT_CONNECT_FAILURES, server,
-       (double)atomic_load_explicit(&lane->connect_failures, memory_order_relaxed));
-    fn(context, ENGINE_FACT_BREAKER_OPEN, server, lane_state(lane) == LANE_DOWN);
-    for (unsigned i = 0; i < lane->worker_count; i++)
-        connections += peer_is_connected(lane->workers[i].peer);
-    fn(context, ENGINE_FACT_CONNECTIONS, server, connections);
-    if (lane_state(lane) != LANE_UNKNOWN)
-        fn(context, ENGINE_FACT_SERVER_UP, server, lane_state(lane) == LANE_UP);
-}
-
 static void tell_facts(struct engine *base, engine_fact_fn *fn, void *context)
 {
     const struct memcached_engine *engine = (const struct memcached_engine *)base;
 
     for (size_t i = 0; i < engine->lane_count; i++)
-        tell_lane(engine->lanes[i], fn, context);
+        lane_tell(engine->lanes[i], fn, context);
 }
 
 static void wipe(char *secret)

@@ -183,6 +183,40 @@ enum peer_result peer_open(struct peer *peer)
     return PEER_OK;
 }
 
+/* ---- Looking at it ---- */
+
+static memcached_return_t note_fact(const memcached_instance_st *server, const char *key, size_t key_len,
+                                    const char *value, size_t value_len, void *context)
+{
+    static const struct bytes names[PEER_FACTS] = {
+        [PEER_USED_BYTES] = { "bytes", 5 },        [PEER_MAX_BYTES] = { "limit_maxbytes", 14 },
+        [PEER_EVICTIONS] = { "evictions", 9 },     [PEER_ITEMS] = { "curr_items", 10 },
+        [PEER_CONNECTIONS] = { "curr_connections", 16 }, [PEER_UPTIME] = { "uptime", 6 },
+    };
+    uint64_t *facts = context;
+    unsigned long long number;
+
+    (void)server;
+    for (int i = 0; i < PEER_FACTS; i++)
+        if (bytes_equal(bytes_of(key, key_len), names[i]) &&
+            bytes_to_u64(bytes_of(value, value_len), PEER_UNTOLD - 1, &number))
+            facts[i] = number;
+    return MEMCACHED_SUCCESS;
+}
+
+enum peer_result peer_look(struct peer *peer, uint64_t facts[PEER_FACTS])
+{
+    memcached_return_t code;
+
+    for (int i = 0; i < PEER_FACTS; i++)
+        facts[i] = PEER_UNTOLD;
+    expect(peer, GUARD_GREETING);
+    code = memcached_stat_execute(peer->memc, NULL, note_fact, facts);
+    if (memcached_failed(code) || peer->guard.fault || peer->guard.status != GUARD_STATUS_OK)
+        return fail(peer, code);
+    return PEER_OK;
+}
+
 /* ---- Reading ---- */
 
 enum peer_result peer_ask(struct peer *peer, const char *const *names, const size_t *lengths, size_t count)

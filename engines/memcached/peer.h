@@ -90,6 +90,20 @@ struct peer_write {
  * happened. */
 enum peer_result peer_store(struct peer *peer, const struct peer_write *write) MUST_CHECK;
 
+/* What the server says of itself; PEER_UNTOLD where it does not. */
+enum peer_fact {
+    PEER_USED_BYTES,
+    PEER_MAX_BYTES,
+    PEER_EVICTIONS, /* since its start */
+    PEER_ITEMS,
+    PEER_CONNECTIONS,
+    PEER_UPTIME, /* seconds */
+    PEER_FACTS
+};
+#define PEER_UNTOLD UINT64_MAX
+
+enum peer_result peer_look(struct peer *peer, uint64_t facts[PEER_FACTS]) MUST_CHECK;
+
 /* ---- Where an item stands ---- */
 
 /* libmemcached's ketama over the servers; one thread. */

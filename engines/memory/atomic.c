@@ -359,6 +359,15 @@ static void release_run(struct run *run)
     free(run->hashes);
 }
 
+static void keep_quota(struct store *store, const struct step *step)
+{
+    struct quota_debt debt;
+
+    quota_owe(&debt, step->after.put, &step->name, step->epoch);
+    while (!quota_pay(store, &debt, SIZE_MAX))
+        continue;
+}
+
 void store_atomic(struct store *store, struct engine_op *op)
 {
     struct run run = { .store = store, .op = op, .count = op->atomic->count };
@@ -380,7 +389,7 @@ void store_atomic(struct store *store, struct engine_op *op)
         /* The last operation under a name need not be the one that wrote it. */
         for (size_t i = 0; i < run.count && op->status == ENGINE_OK; i++)
             if (run.steps[i].over_quota)
-                quota_keep(store, run.steps[i].after.put, &run.steps[i].name, run.steps[i].epoch);
+                keep_quota(store, &run.steps[i]);
     }
     release_run(&run);
 }

@@ -63,12 +63,15 @@ static void list_entry(const struct shard *shard, const struct entry *entry, con
     struct engine_op view = { .now_ns = op->now_ns };
     struct engine_listed item = { .key = bytes_of(entry->key, entry->key_len) };
 
-    if (!entry->value || entry->due_ns <= op->now_ns || !bytes_starts_with(item.key, op->listing->prefix) ||
-        !entry_stands(shard, entry))
+    if (!bytes_starts_with(item.key, op->listing->prefix))
         return;
-    entry_describe(entry, &view);
-    item.bytes = view.entry.bytes;
-    item.ttl_ms = view.entry.ttl_ms;
+    if (entry->value && entry->due_ns > op->now_ns && entry_stands(shard, entry)) {
+        entry_describe(entry, &view);
+        item.bytes = view.entry.bytes;
+        item.ttl_ms = view.entry.ttl_ms;
+    } else if (!op->listing->with_leases) {
+        return;
+    }
     page_builder_add(builder, &item);
 }
 

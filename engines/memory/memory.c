@@ -1,7 +1,12 @@
 /* memory.c - the memory engine: sessions, the background timer, dispatch.
  *
+ * Every operation finishes inside submit, but for a PUT whose value pushes very
+ * many small ones out of its namespace: that is done in steps, between which
+ * the thread's other requests have their turn, and the PUT is answered after the
+ * last. Where the answer is given up meanwhile, the steps go on.
+ *
  * Threading: the store is shared and locks for itself; a session holds only
- * its timer. Every session's timer takes its share of the shards, so the
+ * its timers, and what its PUTs owe. Every session's timer takes its share of the shards, so the
  * background work is spread over the threads and goes on if one is busy. */
 #include "engines/memory/memory.h"
 
@@ -17,6 +22,9 @@
  * of the thread's time at most. */
 #define SWEEP_AGAIN_NS (5 * NS_PER_MS)
 
+/* Evictions in one step of a PUT: half a millisecond. */
+#define DEBT_STEP 256
+
 struct memory_engine {
     struct engine base;
     struct store *store;
@@ -26,6 +34,15 @@ struct memory_engine {
 struct memory_session {
     struct engine_session base;
     struct loop_timer *timer;
+    struct loop_timer *debt_timer; /* fires while there are any */
+    struct list debts;
+};
+
+/* A PUT that waits for what it owes. */
+struct debt {
+    struct list link;     /* in session->debts */
+    struct engine_op *op; /* NULL: given up */
+    struct quota_debt quota;
 };
 
 static struct memory_engine *memory_engine(struct engine *engine)
@@ -50,6 +67,77 @@ static void sweep(void *context)
     loop_timer_at(session->timer, now + (more ? SWEEP_AGAIN_NS : SWEEP_EVERY_NS));
 }
 
+/* ---- What PUTs owe ---- */
+
+/* From here on nothing is known of the PUT. */
+static void end_debt(struct memory_session *session, struct debt *debt)
+{
+    struct engine_op *op = debt->op;
+
+    list_remove(&debt->link);
+    free(debt);
+    if (op)
+        engine_complete(&session->base, op);
+}
+
+/* One step, of the oldest. */
+static void pay_some(void *context)
+{
+    struct memory_session *session = context;
+    struct store *store = memory_engine(session->base.engine)->store;
+    struct debt *debt;
+
+    if (list_is_empty(&session->debts))
+        return;
+    debt = LIST_OWNER(session->debts.prev, struct debt, link);
+    if (quota_pay(store, &debt->quota, DEBT_STEP))
+        end_debt(session, debt);
+    if (!list_is_empty(&session->debts))
+        loop_timer_at(session->debt_timer, loop_now(session->base.loop));
+}
+
+static enum engine_progress put(struct memory_session *session, struct engine_op *op)
+{
+    struct store *store = memory_engine(session->base.engine)->store;
+    struct quota_debt quota;
+    struct debt *debt;
+
+    store_put_owing(store, op, &quota);
+    if (quota_pay(store, &quota, DEBT_STEP))
+        return ENGINE_DONE;
+    debt = malloc(sizeof *debt);
+    if (!debt) {
+        while (!quota_pay(store, &quota, DEBT_STEP))
+            continue;
+        return ENGINE_DONE;
+    }
+    debt->op = op;
+    debt->quota = quota;
+    op->engine_private = debt;
+    list_push_front(&session->debts, &debt->link);
+    loop_timer_at(session->debt_timer, loop_now(session->base.loop));
+    return ENGINE_PENDING;
+}
+
+/* It is written: only who waits for the answer is let go. */
+static enum engine_status cancel(struct engine_session *session, struct engine_op *op)
+{
+    struct debt *debt = op->engine_private;
+
+    (void)session;
+    debt->op = NULL;
+    return ENGINE_LATE;
+}
+
+/* ---- The table ---- */
+
+static void free_session(struct memory_session *session)
+{
+    loop_timer_destroy(session->timer);
+    loop_timer_destroy(session->debt_timer);
+    free(session);
+}
+
 static struct engine_session *attach(struct engine *engine, struct loop *loop)
 {
     struct memory_session *session = malloc(sizeof *session);
@@ -57,9 +145,11 @@ static struct engine_session *attach(struct engine *engine, struct loop *loop)
     if (!session)
         return NULL;
     engine_session_init(&session->base, engine, loop);
+    list_init(&session->debts);
     session->timer = loop_timer_create(loop, sweep, session);
-    if (!session->timer) {
-        free(session);
+    session->debt_timer = loop_timer_create(loop, pay_some, session);
+    if (!session->timer || !session->debt_timer) {
+        free_session(session);
         return NULL;
     }
     atomic_fetch_add(&memory_engine(engine)->sessions, 1);
@@ -70,14 +160,22 @@ static struct engine_session *attach(struct engine *engine, struct loop *loop)
 static void detach(struct engine_session *base)
 {
     struct memory_session *session = memory_session(base);
+    struct store *store = memory_engine(base->engine)->store;
 
+    while (!list_is_empty(&session->debts)) {
+        struct debt *debt = LIST_OWNER(session->debts.prev, struct debt, link);
+        while (!quota_pay(store, &debt->quota, DEBT_STEP))
+            continue;
+        end_debt(session, debt);
+    }
     atomic_fetch_sub(&memory_engine(base->engine)->sessions, 1);
-    loop_timer_destroy(session->timer);
-    free(session);
+    free_session(session);
 }
 
 static enum engine_progress submit(struct engine_session *session, struct engine_op *op)
 {
+    if (op->verb == ENGINE_PUT)
+        return put(memory_session(session), op);
     store_do(memory_engine(session->engine)->store, op);
     return ENGINE_DONE;
 }
@@ -108,6 +206,7 @@ static const struct engine_table memory_table = {
     .attach = attach,
     .detach = detach,
     .submit = submit,
+    .cancel = cancel,
     .close = close_engine,
     .facts = tell_facts,
 };

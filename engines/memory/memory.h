@@ -1,6 +1,7 @@
 /* memory.h - the engine that keeps entries in this process's memory.
  *
- * Each operation finishes inside submit. Least recently used entries give way
+ * Each operation finishes inside submit, but for a PUT that pushes very many
+ * entries out of a bounded namespace. Least recently used entries give way
  * when `max_bytes` is reached; what has expired or was flushed gives way
  * first, and is collected in the background by the sessions' timers. Counters,
  * limits and locks never give way. Where an entry's namespace has bounds of its

@@ -232,10 +232,11 @@ static bool try_put(struct attempt *attempt)
     return true;
 }
 
-void store_put(struct store *store, struct engine_op *op)
+void store_put_owing(struct store *store, struct engine_op *op, struct quota_debt *debt)
 {
     struct attempt attempt;
 
+    debt->owed = false;
     if (op_is_impossible(op) || !store_name(store, op, &attempt.name))
         return;
     attempt.garbage = (struct garbage){ .bytes = 0 };
@@ -243,7 +244,16 @@ void store_put(struct store *store, struct engine_op *op)
     attempt.over_quota = false;
     store_try(store, store_shard_of(store, attempt.name.hash), op, &attempt, try_put);
     if (attempt.over_quota)
-        quota_keep(store, op, &attempt.name, attempt.epoch);
+        quota_owe(debt, op, &attempt.name, attempt.epoch);
+}
+
+void store_put(struct store *store, struct engine_op *op)
+{
+    struct quota_debt debt;
+
+    store_put_owing(store, op, &debt);
+    while (!quota_pay(store, &debt, SIZE_MAX))
+        continue;
 }
 
 static bool try_touch(struct attempt *attempt)

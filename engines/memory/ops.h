@@ -5,6 +5,7 @@
 
 #include "engines/memory/draft.h"
 #include "engines/memory/room.h"
+#include "engines/memory/store.h"
 
 /* Fills in the name that `op` is about. False: op is answered, it is too long. */
 bool store_name(const struct store *store, struct engine_op *op, struct entry_name *name) MUST_CHECK;
@@ -90,7 +91,6 @@ static inline bool quota_is_passed_by(const struct entry *entry, const struct en
                            atomic_load_explicit(&tally->bytes, memory_order_relaxed));
 }
 
-/* Evicts entries of the namespace, in the epoch of the one that `op`, a PUT,
- * has just written, until it is within the bounds of `op`, or a bounded number
- * is gone that makes more room than `op` took. No lock is held. */
-void quota_keep(struct store *store, const struct engine_op *op, const struct entry_name *name, uint64_t epoch);
+/* Makes the debt of `op`, a PUT that has just written into a namespace which
+ * is now beyond its bounds; `epoch` is that of the namespace's record. */
+void quota_owe(struct quota_debt *quota, const struct engine_op *op, const struct entry_name *name, uint64_t epoch);

@@ -9,7 +9,8 @@
  *
  * A namespace that is within its bounds stays so with every write. One that is
  * far beyond, because it had no bounds or higher ones, comes down write by
- * write: a single one would hold its thread up for seconds.
+ * write: a single one would hold its thread up for seconds. For the same reason
+ * what a large value pushes out is owed, and paid in steps (memory.c).
  *
  * Threading: at most one shard's lock at a time. */
 #include "engines/memory/ops.h"
@@ -17,6 +18,8 @@
 #define QUOTA_SAMPLE 16
 /* What one write pushes out at most, if that makes more room than it took. */
 #define QUOTA_EVICTIONS 4096
+
+_Static_assert(sizeof(((struct quota_debt *)0)->ns) == STORE_NAMESPACE_MAX, "any namespace's name");
 
 /* The entry to go; its version tells it from all others. */
 struct oldest {
@@ -26,17 +29,8 @@ struct oldest {
     uint64_t used_at;
 };
 
-struct quota {
-    struct store *store;
-    const struct entry_name *name;
-    uint64_t epoch;      /* of the namespace's records that are meant */
-    engine_version kept; /* the entry that was just written */
-    uint64_t now;
-    uint64_t seed;
-};
-
 /* xorshift64 (Marsaglia, "Xorshift RNGs", 2003). */
-static size_t draw_below(struct quota *quota, size_t bound)
+static size_t draw_below(struct quota_debt *quota, size_t bound)
 {
     quota->seed ^= quota->seed << 13;
     quota->seed ^= quota->seed >> 7;
@@ -44,7 +38,8 @@ static size_t draw_below(struct quota *quota, size_t bound)
     return (size_t)(quota->seed % bound);
 }
 
-static void consider(const struct quota *quota, struct shard *shard, const struct entry *entry, struct oldest *oldest)
+static void consider(const struct quota_debt *quota, struct shard *shard, const struct entry *entry,
+                     struct oldest *oldest)
 {
     bool useless = entry->due_ns <= quota->now || !entry_stands(shard, entry);
     uint64_t used_at = useless ? 0 : entry->used_at;
@@ -56,13 +51,13 @@ static void consider(const struct quota *quota, struct shard *shard, const struc
 }
 
 /* Looks at up to `most` entries of the namespace in a shard; returns how many. */
-static size_t sample_shard(struct quota *quota, struct shard *shard, size_t most, struct oldest *oldest)
+static size_t sample_shard(struct quota_debt *quota, struct shard *shard, size_t most, struct oldest *oldest)
 {
     const struct space *space;
     size_t seen = 0;
 
     shard_lock(shard);
-    space = space_find_locked(shard, quota->name->ns, quota->name->ns_hash);
+    space = space_find_locked(shard, bytes_of(quota->ns, quota->ns_len), quota->ns_hash);
     if (space && space->epoch == quota->epoch) {
         const struct vector *entries = &space->entries;
         seen = entries->count < most ? entries->count : most;
@@ -75,9 +70,8 @@ static size_t sample_shard(struct quota *quota, struct shard *shard, size_t most
     return seen;
 }
 
-static struct oldest find_oldest(struct quota *quota)
+static struct oldest find_oldest(struct store *store, struct quota_debt *quota)
 {
-    struct store *store = quota->store;
     unsigned start = atomic_fetch_add_explicit(&store->quota_cursor, 1, memory_order_relaxed);
     struct oldest oldest = { .shard = NULL };
     size_t seen = 0;
@@ -121,29 +115,43 @@ bool quota_is_passed(const struct engine_put *put, uint64_t entries, uint64_t by
     return (put->max_entries > 0 && entries > put->max_entries) || (put->max_bytes > 0 && bytes > put->max_bytes);
 }
 
-static bool is_passed(const struct quota *quota, const struct engine_put *put)
+static bool is_passed(struct store *store, const struct quota_debt *quota)
 {
     uint64_t entries, bytes;
 
-    tallies_find(&quota->store->tallies, quota->name->ns, quota->name->ns_hash, quota->epoch, &entries, &bytes);
-    return quota_is_passed(put, entries, bytes);
+    tallies_find(&store->tallies, bytes_of(quota->ns, quota->ns_len), quota->ns_hash, quota->epoch, &entries, &bytes);
+    return quota_is_passed(&quota->bounds, entries, bytes);
 }
 
-void quota_keep(struct store *store, const struct engine_op *op, const struct entry_name *name, uint64_t epoch)
+void quota_owe(struct quota_debt *quota, const struct engine_op *op, const struct entry_name *name, uint64_t epoch)
 {
-    struct quota quota = { .store = store,
-                           .name = name,
-                           .epoch = epoch,
-                           .kept = op->entry.version,
-                           .now = op->now_ns,
-                           .seed = op->entry.version };
-    size_t evicted = 0, freed = 0;
+    *quota = (struct quota_debt){ .owed = true,
+                                  .bounds = { .max_entries = op->put->max_entries, .max_bytes = op->put->max_bytes },
+                                  .ns_hash = name->ns_hash,
+                                  .epoch = epoch,
+                                  .kept = op->entry.version,
+                                  .now = op->now_ns,
+                                  .seed = op->entry.version,
+                                  .evictions = QUOTA_EVICTIONS,
+                                  .bytes = 2 * op->value->len,
+                                  .ns_len = (uint8_t)name->ns.len };
+    memcpy(quota->ns, name->ns.ptr, name->ns.len);
+}
 
-    while ((evicted < QUOTA_EVICTIONS || freed < 2 * op->value->len) && is_passed(&quota, op->put)) {
-        struct oldest oldest = find_oldest(&quota);
+bool quota_pay(struct store *store, struct quota_debt *quota, size_t most)
+{
+    while (quota->owed && (quota->evictions > 0 || quota->bytes > 0) && is_passed(store, quota)) {
+        struct oldest oldest;
+        size_t bytes;
+        if (most-- == 0)
+            return false;
+        oldest = find_oldest(store, quota);
         if (!oldest.shard)
             break;
-        freed += evict_entry(&oldest, op->now_ns);
-        evicted++;
+        bytes = evict_entry(&oldest, quota->now);
+        quota->bytes -= bytes < quota->bytes ? bytes : quota->bytes;
+        quota->evictions -= quota->evictions > 0;
     }
+    quota->owed = false;
+    return true;
 }

@@ -26,6 +26,28 @@ void store_namespaces(struct store *store, struct engine_op *op);
 void store_step_cell(struct store *store, struct engine_op *op); /* counters, limits and locks */
 void store_atomic(struct store *store, struct engine_op *op);
 
+/* What a PUT has yet to push out of its namespace: until it is within its
+ * bounds, or a bounded number is gone that makes more room than the PUT took. */
+struct quota_debt {
+    bool owed;
+    struct engine_put bounds; /* max_entries and max_bytes alone */
+    uint64_t ns_hash;
+    uint64_t epoch;      /* of the namespace's records that are meant */
+    engine_version kept; /* the entry that was just written */
+    uint64_t now;
+    uint64_t seed;
+    size_t evictions, bytes; /* to go before it may end */
+    uint8_t ns_len;
+    char ns[255];
+};
+
+/* As store_put(), which pays at once: here the caller does. */
+void store_put_owing(struct store *store, struct engine_op *op, struct quota_debt *debt);
+
+/* Evicts up to `most` entries; true: nothing is owed any more. No operation is
+ * looked at: the PUT may be gone. */
+bool quota_pay(struct store *store, struct quota_debt *debt, size_t most) MUST_CHECK;
+
 /* Whichever of these op->verb says. */
 void store_do(struct store *store, struct engine_op *op);
 

@@ -54,6 +54,15 @@ struct redis_breaker *redis_breakers_find(struct redis_breakers *breakers, const
     return breaker;
 }
 
+void redis_look_forget(struct redis_look *look)
+{
+    /* After a look that failed the next one waits: it may be what broke the connection. */
+    if (atomic_exchange_explicit(&look->answered_ns, 0, memory_order_relaxed) != 0)
+        atomic_store_explicit(&look->next_ns, 0, memory_order_relaxed);
+    atomic_store_explicit(&look->sent_ns, 0, memory_order_relaxed);
+    atomic_store_explicit(&look->failed, false, memory_order_relaxed);
+}
+
 bool redis_breaker_claim(struct redis_breaker *breaker, uint64_t now, uint64_t attempt_ns)
 {
     uint64_t next = atomic_load(&breaker->next_attempt_ns);
@@ -66,6 +75,9 @@ bool redis_breaker_claim(struct redis_breaker *breaker, uint64_t now, uint64_t a
 
 void redis_breaker_up(struct redis_breaker *breaker)
 {
+    /* It may have been another server, or the same one with other facts, that was looked at before. */
+    if (redis_breaker_state(breaker) != BREAKER_UP)
+        redis_look_forget(&breaker->look);
     atomic_store(&breaker->state, BREAKER_UP);
 }
 

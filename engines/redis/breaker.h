@@ -24,14 +24,29 @@ enum breaker_state {
 };
 
 /* What the server said of itself when it was looked at last (facts.c). */
-enum { LOOK_IS_MASTER, LOOK_USED_BYTES, LOOK_MAX_BYTES, LOOK_EVICTIONS, LOOK_REPLICAS, LOOK_FACTS };
+enum {
+    LOOK_IS_MASTER,
+    LOOK_USED_BYTES,
+    LOOK_MAX_BYTES,
+    LOOK_EVICTIONS,
+    LOOK_REPLICAS,
+    LOOK_CONNECTIONS,
+    LOOK_UPTIME,
+    LOOK_LAG, /* LOOK_NONE where there is no replica */
+    LOOK_FACTS
+};
+#define LOOK_NONE UINT64_MAX
 
 struct redis_look {
+    _Atomic uint64_t sent_ns;     /* 0: never */
     _Atomic uint64_t next_ns;     /* when to look again; who sets it looks */
     _Atomic uint64_t answered_ns; /* 0: never */
-    _Atomic bool up;              /* the last look was answered */
+    _Atomic bool failed;          /* the last look, by an answer that is none or a connection that broke */
     _Atomic uint64_t facts[LOOK_FACTS];
 };
+
+/* What was found does not hold any longer: to be looked at again. */
+void redis_look_forget(struct redis_look *look);
 
 struct redis_breaker {
     struct redis_breaker *next;
@@ -43,7 +58,7 @@ struct redis_breaker {
     /* For those who watch: connections of all sessions. */
     _Atomic unsigned connections;
     _Atomic uint64_t connects, failures; /* since the start */
-    atomic_bool serves; /* entries, and is no Sentinel */
+    _Atomic unsigned nodes; /* of all sessions that it serves; 0: it is a Sentinel, or was left for another */
     struct redis_look look;
 };
 

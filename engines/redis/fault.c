@@ -28,7 +28,8 @@ static const struct {
     { { "WRONGPASS ", 10 }, { ENGINE_REFUSED, FAULT_DROP, "redis refuses the password" } },
     { { "NOPERM ", 7 }, { ENGINE_REFUSED, FAULT_ANSWER, "redis refuses permission" } },
     { { "DENIED ", 7 }, { ENGINE_REFUSED, FAULT_DROP, "redis runs in protected mode" } },
-    { { "WRONGTYPE ", 10 }, { ENGINE_FAILED, FAULT_ANSWER, "the key holds another Redis type" } },
+    /* Told of the entry's key, before anything is written. */
+    { { "WRONGTYPE ", 10 }, { ENGINE_UNAVAILABLE, FAULT_ANSWER, "the key holds another Redis type" } },
     { { "ERR max number of clients", 25 }, { ENGINE_UNAVAILABLE, FAULT_DROP, "redis has too many clients" } },
     { { "ERR invalid password", 20 }, { ENGINE_REFUSED, FAULT_DROP, "redis refuses the password" } },
     { { "ERR Client sent AUTH", 20 }, { ENGINE_REFUSED, FAULT_DROP, "redis has no password set" } },

@@ -89,12 +89,13 @@ static void send_step(struct redis_task *task, struct outbox *outbox)
     if (!redis_keys_generation(keys, task->bucket, BYTES_NONE, &name))
         name.len = 0; /* never: it is too short to be too long */
     choose_count(list);
-    redis_command_script(task, outbox, SCRIPT_LIST, 1, keys->clustered ? 5 : 4);
+    redis_command_script(task, outbox, SCRIPT_LIST, 1, keys->clustered ? 6 : 5);
     redis_outbox_bulk(outbox, redis_name_bytes(&name));
     redis_outbox_bulk(outbox, bytes_of(scan, format_u64(scan, list->cursor.scan)));
     redis_outbox_bulk(outbox, bytes_of(pattern, pattern_len));
     redis_outbox_bulk_number(outbox, list->count);
     redis_outbox_bulk(outbox, list->op->ns);
+    redis_outbox_bulk_number(outbox, list->op->listing->with_leases ? 1 : 0);
     if (keys->clustered)
         add_tags(keys, outbox);
 }

@@ -4,7 +4,8 @@
  * is there sends the step to the server that holds the bucket the listing is
  * at. A script is one step of a server's time: at most 1,000 names.
  *
- * ARGV: SCAN's cursor, pattern, COUNT, namespace, in a cluster all buckets' tags.
+ * ARGV: SCAN's cursor, pattern, COUNT, namespace, "1" to tell of records too that
+ * are no entries but may hold a lease, in a cluster all buckets' tags.
  *   {SCAN's next cursor, the process's run id or "", buckets, then for each: name, length, ttl}
  * with ttl as in engine_entry. Buckets, in the first and the last step of a
  * walk: for each tag "1" where all of its slot is here, "0" where it is
@@ -26,7 +27,9 @@
     "    gens[head] = g\n"                                                                        \
     "  end\n"                                                                                     \
     "  local flags = string.byte(h, 5)\n"                                                         \
-    "  if " LUA_GENERATIONS("h") " ~= g or flags % 2 == 1 then return false end\n"                   \
+    "  if " LUA_GENERATIONS("h") " ~= g then return false end\n"                                   \
+    "  if ARGV[5] == '1' then return true end\n"                                                  \
+    "  if flags % 2 == 1 then return false end\n"                                                 \
     "  local last, _, _, stale = " LUA_TIMES("h") "\n"                             \
     "  if stale > 0 and last > 0 and last <= now then return false end\n"                         \
     "  if flags % 4 < 2 then return true end\n"                                                   \
@@ -65,7 +68,7 @@ static const char LIST[] =
     "  local head = whole\n"
     "  if clustered then head = string.match(name, '^[^:]+:{%d+}') end\n"
     "  if not head or string.sub(name, #head + 1, #head + #ns + 2) ~= ':' .. ns .. ':' then return end\n"
-    "  local h = redis.pcall('GETRANGE', name, 0, " LUA_HEADER_LAST ")\n"
+    "  local h = redis.pcall('GETRANGE', name, '0', '" LUA_HEADER_LAST "')\n"
     "  if type(h) == 'table' and string.find(h.err, 'WRONGTYPE', 1, true) then return end\n"
     "  must(h)\n"
     "  local len, ttl = must(redis.pcall('STRLEN', name))\n"
@@ -93,7 +96,7 @@ static const char LIST[] =
     "end\n"
     "if clustered and (ARGV[1] == '0' or scanned[1] == '0') then\n"
     "  local head, bits = string.match(whole, '^[^{]+'), {}\n"
-    "  for tag in string.gmatch(ARGV[5], '%d+') do\n"
+    "  for tag in string.gmatch(ARGV[6], '%d+') do\n"
     "    local r = redis.pcall('EXISTS', head .. '{' .. tag .. '}::none')\n"
     "    bits[#bits + 1] = type(r) == 'number' and '1' or '0'\n"
     "  end\n"

@@ -84,7 +84,8 @@ struct redis_node *redis_node_create(struct redis_session *session, const struct
         free(node);
         return NULL;
     }
-    atomic_store_explicit(&node->breaker->serves, true, memory_order_relaxed);
+    if (atomic_fetch_add_explicit(&node->breaker->nodes, 1, memory_order_relaxed) == 0)
+        redis_look_forget(&node->breaker->look);
     node->link_count = session->config->links_per_node;
     for (unsigned i = 0; i < node->link_count; i++)
         redis_link_init(&node->links[i], session->base.loop, session->config, &session->config->greeting, &owner,
@@ -98,6 +99,7 @@ void redis_node_destroy(struct redis_node *node)
         return;
     for (unsigned i = 0; i < node->link_count; i++)
         redis_link_release(&node->links[i]);
+    atomic_fetch_sub_explicit(&node->breaker->nodes, 1, memory_order_relaxed);
     free(node);
 }
 

@@ -1,11 +1,14 @@
 #include "engines/redis/outbox.h"
 
-#include <stdio.h>
 #include <stdlib.h>
+
+#include "service/base/buffer.h"
 
 /* A chunk holds what one turn usually brings; from VALUE_REFERENCED bytes on,
  * the copy costs more than another piece in the writev. */
 enum { CHUNK_BYTES = 16 * 1024 - 64, VALUE_REFERENCED = 4096 };
+
+enum { LENGTH_MAX = 1 + FORMAT_U64_MAX + 2 };
 
 struct outbox_chunk {
     struct outbox_chunk *next;
@@ -143,19 +146,19 @@ void redis_outbox_consume(struct outbox *outbox, size_t len)
 
 /* ---- Commands ---- */
 
+/* '$' or '*', a number, CRLF: at most LENGTH_MAX bytes. Returns their end. */
+static char *put_length(char *at, char kind, size_t length)
+{
+    *at++ = kind;
+    at += format_u64(at, length);
+    return (char *)memcpy(at, "\r\n", 2) + 2;
+}
+
 static void add_length(struct outbox *outbox, char kind, size_t length)
 {
-    char text[24];
-    size_t at = sizeof text;
+    char text[LENGTH_MAX];
 
-    text[--at] = '\n';
-    text[--at] = '\r';
-    do {
-        text[--at] = (char)('0' + length % 10);
-        length /= 10;
-    } while (length > 0);
-    text[--at] = kind;
-    redis_outbox_add(outbox, bytes_of(text + at, sizeof text - at));
+    redis_outbox_add(outbox, bytes_of(text, (size_t)(put_length(text, kind, length) - text)));
 }
 
 void redis_outbox_command(struct outbox *outbox, size_t count)
@@ -175,15 +178,31 @@ void redis_outbox_bulk_end(struct outbox *outbox)
 
 void redis_outbox_bulk(struct outbox *outbox, struct bytes argument)
 {
-    redis_outbox_bulk_begin(outbox, argument.len);
-    redis_outbox_add(outbox, argument);
-    redis_outbox_bulk_end(outbox);
+    struct outbox_chunk *chunk = outbox->tail;
+    char *begin, *at;
+
+    /* Nearly always: it fits as a whole, and is written at once. */
+    if (!chunk || chunk->value || chunk->capacity - chunk->len < argument.len + LENGTH_MAX + 2) {
+        redis_outbox_bulk_begin(outbox, argument.len);
+        redis_outbox_add(outbox, argument);
+        redis_outbox_bulk_end(outbox);
+        return;
+    }
+    if (outbox->failed)
+        return;
+    begin = chunk->bytes + chunk->len;
+    at = put_length(begin, '$', argument.len);
+    if (argument.len > 0)
+        memcpy(at, argument.ptr, argument.len);
+    at += argument.len;
+    memcpy(at, "\r\n", 2);
+    chunk->len += (size_t)(at + 2 - begin);
+    outbox->appended += (size_t)(at + 2 - begin);
 }
 
 void redis_outbox_bulk_number(struct outbox *outbox, int64_t number)
 {
-    char text[24];
-    int len = snprintf(text, sizeof text, "%lld", (long long)number);
+    char text[FORMAT_I64_MAX];
 
-    redis_outbox_bulk(outbox, bytes_of(text, (size_t)len));
+    redis_outbox_bulk(outbox, bytes_of(text, format_i64(text, number)));
 }

@@ -3,6 +3,8 @@
 #include <stdio.h>
 
 #include "engines/primitives/limit.h"
+#include "engines/primitives/lock.h"
+#include "engines/primitives/plain.h"
 #include "engines/redis/hiredis_compat.h"
 #include "engines/redis/list_errand.h"
 #include "engines/redis/session.h"
@@ -176,41 +178,39 @@ static void bucket_units(const struct engine_rate *rate, uint64_t *units, uint64
 static void send_limit(struct redis_task *task, struct outbox *outbox)
 {
     const struct engine_rate *rate = task->op->rate;
-    bool good = rate->limit >= 1 && rate->limit <= LIMIT_MAX && rate->window_ms >= 1 &&
+    bool good = rate->limit >= 1 && rate->limit <= LIMIT_MAX && rate->cost <= rate->limit && rate->window_ms >= 1 &&
                 rate->window_ms <= LIMIT_WINDOW_MS_MAX;
     bool bucket = rate->algorithm == ENGINE_TOKEN_BUCKET && good;
-    char head[6] = { 'R', (char)rate->algorithm };
+    unsigned char head[6] = { 'R', (unsigned char)rate->algorithm }, numbers[24];
     uint64_t units, one;
 
-    for (int i = 0; i < 4; i++)
-        head[2 + i] = (char)((uint64_t)rate->window_ms >> (24 - 8 * i));
-    redis_command_script(task, outbox, SCRIPT_LIMIT, 1, bucket ? 6 : 4);
+    plain_put(head + 2, (uint64_t)rate->window_ms, 4);
+    plain_put(numbers, good ? rate->limit : 0, 4); /* 0: the script refuses */
+    plain_put(numbers + 4, good ? rate->cost : 0, 4);
+    if (bucket) {
+        bucket_units(rate, &units, &one);
+        plain_put(numbers + 8, units, 8);
+        plain_put(numbers + 16, one, 8);
+    }
+    redis_command_script(task, outbox, SCRIPT_LIMIT, 1, 2);
     add_name(task, outbox, BYTES("::limit:"));
-    redis_outbox_bulk(outbox, bytes_of(head, sizeof head));
-    redis_outbox_bulk_number(outbox, (int64_t)rate->limit);
-    redis_outbox_bulk_number(outbox, (int64_t)rate->cost);
-    redis_outbox_bulk_number(outbox, good ? rate->window_ms * 1000 : 0); /* 0: the script refuses */
-    if (!bucket)
-        return;
-    bucket_units(rate, &units, &one);
-    redis_outbox_bulk_number(outbox, (int64_t)units);
-    redis_outbox_bulk_number(outbox, (int64_t)one);
+    redis_outbox_bulk(outbox, bytes_of((const char *)head, sizeof head));
+    redis_outbox_bulk(outbox, bytes_of((const char *)numbers, bucket ? 24 : 8));
 }
 
-/* {1 allowed | 0, remaining, reset, retry} */
+/* allowed (1 byte), remaining, reset, retry (4 bytes each) */
 static unsigned take_limit(struct redis_task *task, const struct redisReply *reply)
 {
     struct engine_rate *rate = task->op->rate;
+    const unsigned char *at;
 
-    if (!is_array(reply, 4))
+    if (reply->type != REDIS_REPLY_STRING || reply->len != 13)
         return ANSWER_GARBLED;
-    for (size_t i = 0; i < 4; i++)
-        if (!is_integer(reply->element[i]) || reply->element[i]->integer < 0)
-            return ANSWER_GARBLED;
-    rate->allowed = reply->element[0]->integer == 1;
-    rate->remaining = (uint64_t)reply->element[1]->integer;
-    rate->reset_ms = reply->element[2]->integer;
-    rate->retry_ms = reply->element[3]->integer;
+    at = (const unsigned char *)reply->str;
+    rate->allowed = at[0] == 1;
+    rate->remaining = plain_get(at + 1, 4);
+    rate->reset_ms = (int64_t)plain_get(at + 5, 4);
+    rate->retry_ms = (int64_t)plain_get(at + 9, 4);
     return rate->allowed || rate->shadow ? ENGINE_OK : ENGINE_LIMITED;
 }
 
@@ -240,25 +240,25 @@ static void send_lock(struct redis_task *task, struct outbox *outbox)
     add_name(task, outbox, BYTES("::lock:"));
     redis_outbox_bulk(outbox, lock_verb(verb));
     redis_outbox_bulk(outbox, bytes_of((const char *)lock->token, sizeof lock->token));
-    redis_outbox_bulk_number(outbox, gives_ttl ? lock->ttl_ms : 0);
+    redis_outbox_bulk_number(outbox, gives_ttl ? lock->ttl_ms + (int64_t)LOCK_KEEP_MS : 0);
 }
 
-/* {outcome, ms left, fence} */
+/* outcome (1 byte), fence (8 bytes), ms left (8 bytes, or not there: as asked for) */
 static unsigned take_lock(struct redis_task *task, const struct redisReply *reply)
 {
     static const enum engine_status outcomes[] = { ENGINE_OK, ENGINE_HELD, ENGINE_MISMATCH, ENGINE_MISS };
     struct engine_lock *lock = task->op->lock;
+    const unsigned char *at;
 
-    if (!is_array(reply, 3))
+    if (reply->type != REDIS_REPLY_STRING || (reply->len != 9 && reply->len != 17))
         return ANSWER_GARBLED;
-    for (size_t i = 0; i < 3; i++)
-        if (!is_integer(reply->element[i]) || reply->element[i]->integer < 0)
-            return ANSWER_GARBLED;
-    if (reply->element[0]->integer > 3)
+    at = (const unsigned char *)reply->str;
+    if (at[0] > 3)
         return ANSWER_GARBLED;
-    lock->ttl_ms = reply->element[1]->integer;
-    lock->fence = (uint64_t)reply->element[2]->integer;
-    return outcomes[reply->element[0]->integer];
+    lock->fence = plain_get(at + 1, 8);
+    if (reply->len == 17)
+        lock->ttl_ms = (int64_t)plain_get(at + 9, 8);
+    return outcomes[at[0]];
 }
 
 /* ---- All ---- */

@@ -49,18 +49,20 @@ static const char COUNTER[] =
     "return {0, new, ttl}\n";
 
 /* `r` is the record if it is of this algorithm and window, whose six bytes are
- * ARGV[1]; `now` and `window` are in microseconds. A key may outlive what its
+ * `head`; `now` and `window` are in microseconds. A key may outlive what its
  * record says by a fifteenth of the window: only then can a record be patched,
- * which costs less than to replace it and set its end. */
+ * which costs less than to replace it and set its end. Small offsets are text,
+ * since Redis formats a number of Lua's as a double. */
 #define LIMIT_BEGIN                                                                               \
     "local call, ceil, pack, unpack = redis.call, math.ceil, struct.pack, struct.unpack\n"        \
-    "local key, limit, cost, window = KEYS[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])\n" \
-    "local kind = string.byte(ARGV[1], 2)\n"                                                      \
+    "local key, head = KEYS[1], ARGV[1]\n"                                                        \
+    "local kind, window = unpack('>BI4', head, 2)\n"                                              \
+    "local limit, cost = unpack('>I4I4', ARGV[2])\n"                                              \
+    "if limit == 0 then return {err = 'ERR out of bounds'} end\n"                                 \
+    "window = window * 1000\n"                                                                    \
     "local t, r = call('TIME'), call('GET', key)\n"                                               \
     "local now = t[1] * 1000000 + t[2]\n"                                                         \
-    "if limit < 1 or limit > 1000000000 or cost < 0 or cost > limit\n"                            \
-    "   or window < 1000 or window > 2592000000000 then return {err = 'ERR out of bounds'} end\n" \
-    "if r and string.sub(r, 1, 6) ~= ARGV[1] then\n"                                              \
+    "if r and string.sub(r, 1, 6) ~= head then\n"                                                 \
     "  if #r < 6 or string.byte(r) ~= 82 then return {err = 'ERR a damaged rate limit'} end\n"    \
     "  r = false\n"                                                                               \
     "end\n"                                                                                       \
@@ -87,9 +89,9 @@ static const char COUNTER[] =
     "  elseif cost > 0 then\n"                                                                    \
     "    used = used + cost\n"                                                                    \
     "    if r then\n"                                                                             \
-    "      call('SETRANGE', key, 14, pack('>I4', used))\n"                                        \
+    "      call('SETRANGE', key, '14', pack('>I4', used))\n"                                      \
     "    else\n"                                                                                  \
-    "      call('SET', key, ARGV[1] .. pack('>I8I4', start, used), 'PXAT', ceil((start + window) / 1000))\n" \
+    "      call('SET', key, head .. pack('>I8I4', start, used), 'PXAT', ceil((start + window) / 1000))\n" \
     "    end\n"                                                                                   \
     "  elseif not r then\n"                                                                       \
     "    reset = 0\n"                                                                             \
@@ -114,10 +116,10 @@ static const char COUNTER[] =
     "  if used > 0 then reset = g[2 * n] + window - now end\n"                                    \
     "  if cost > 0 and used + cost <= limit then\n"                                               \
     "    if used > 0 and now - g[1] < ceil(window / 15) then\n"                                   \
-    "      call('SETRANGE', key, 3 + 12 * n, pack('>I8I4', now, g[2 * n + 1] + cost))\n"          \
+    "      call('SETRANGE', key, n == 1 and '15' or 3 + 12 * n, pack('>I8I4', now, g[2 * n + 1] + cost))\n" \
     "    else\n"                                                                                  \
     "      local kept = n - i / 2 + 1\n"                                                          \
-    "      call('SET', key, ARGV[1] .. pack('>BI8', kept + 1, now)\n"                                \
+    "      call('SET', key, head .. pack('>BI8', kept + 1, now)\n"                                \
     "        .. (kept > 0 and string.sub(r, -12 * kept) or '') .. pack('>I8I4', now, cost), 'PXAT', ceil((now + window + ceil(window / 15)) / 1000))\n" \
     "    end\n"                                                                                   \
     "    used, reset = used + cost, window\n"                                                     \
@@ -129,17 +131,20 @@ static const char COUNTER[] =
     "    retry = g[j - 2] + window - now\n"                                                       \
     "  end\n"
 
-/* Sums that could pass 2^53 are compared as differences. */
+/* Sums that could pass 2^53 are compared as differences. A record's key ends
+ * with that fifteenth of the window, counted from the epoch, in which its debt
+ * does: `slot` of the record, which the new one may share. */
 #define LIMIT_BUCKET                                                                              \
     "else\n"                                                                                      \
-    "  local S, T = tonumber(ARGV[5]), tonumber(ARGV[6])\n"                                       \
-    "  local B, debt, changed = limit * T, 0, false\n"                                            \
+    "  local S, T = unpack('>I8I8', ARGV[2], 9)\n"                                                \
+    "  local B, debt, changed, step, slot = limit * T, 0, false, ceil(window / 15), nil\n"        \
     "  if r then\n"                                                                               \
     "    if #r ~= 26 then return {err = 'ERR a damaged rate limit'} end\n"                        \
     "    local at, owed, had = unpack('>I8I8I4', r, 7)\n"                                         \
     "    if had < 1 or had > 1000000000 or at >= 9007199254740992 or owed >= 9007199254740992 then\n" \
     "      return {err = 'ERR a damaged rate limit'}\n"                                           \
     "    end\n"                                                                                   \
+    "    slot = ceil((at + ceil(owed / S)) / step)\n"                                             \
     "    if at - now <= window then\n"                                                            \
     "      if at > now then now = at end\n"                                                       \
     "      debt = owed - (now - at) * S\n"                                                        \
@@ -154,51 +159,64 @@ static const char COUNTER[] =
     "  if lacking > 0 and cost > 0 then retry = ceil(lacking / S) else debt = debt + cost * T end\n" \
     "  reset, used = ceil(debt / S), ceil(debt / T)\n"                                            \
     "  if cost > 0 and (retry == 0 or changed) then\n"                                            \
-    "    call('SET', key, ARGV[1] .. pack('>I8I8I4', now, debt, limit), 'PXAT', ceil((now + reset) / 1000))\n" \
+    "    local body, ends = pack('>I8I8I4', now, debt, limit), ceil((now + reset) / step)\n"      \
+    "    if ends == slot then\n"                                                                  \
+    "      call('SETRANGE', key, '6', body)\n"                                                    \
+    "    else\n"                                                                                  \
+    "      call('SET', key, head .. body, 'PXAT', ceil(ends * step / 1000))\n"                    \
+    "    end\n"                                                                                   \
     "  end\n"                                                                                     \
     "end\n"
 
-/* ARGV: the record's first six bytes (algorithm and window), limit, cost, window
- * in microseconds; for a token bucket its S and T.
- *   {1 allowed | 0, remaining, ms until all is there, ms until the cost is} */
+/* ARGV: the record's first six bytes (algorithm and window); limit or 0 where
+ * parameters are out of bounds, cost (4 bytes each), for a token bucket its S
+ * and T (8 bytes each).
+ *   1 allowed | 0 (a byte), remaining, ms until all is there, ms until the cost
+ *   is (4 bytes each) */
 static const char LIMIT[] =
     LIMIT_BEGIN
     LIMIT_FIXED
     LIMIT_SLIDING
     LIMIT_BUCKET
-    "return {retry == 0 and 1 or 0, used < limit and limit - used or 0, ceil(reset / 1000), ceil(retry / 1000)}\n";
+    "return pack('>BI4I4I4', retry == 0 and 1 or 0, used < limit and limit - used or 0,\n"
+    "  ceil(reset / 1000), ceil(retry / 1000))\n";
 
 /* Held while the key's time to live is over an hour: the record, 'K', the fence
  * and the token, is kept for so long after the grant has ended.
  *
- * ARGV: "acquire", "renew", "release" or "get", token, ttl in ms.
- *   {0 | 1 held by another | 2 not held with this token | 3 not held, ms left, fence} */
+ * ARGV: "acquire", "renew", "release" or "get", token, ttl in ms and the hour.
+ *   0 | 1 held by another | 2 not held with this token | 3 not held (a byte),
+ *   fence (8 bytes), ms left (8 bytes; not where that is what was asked for) */
 static const char LOCK[] =
     "local call, key, verb = redis.call, KEYS[1], ARGV[1]\n"
     "local r = call('GET', key)\n"
-    "local fence, left = 0, 0\n"
+    "local left = 0\n"
     "if r then\n"
     "  if #r ~= 25 or string.byte(r) ~= 75 then return {err = 'ERR a damaged lock'} end\n"
-    "  fence, left = struct.unpack('>I8', r, 2), call('PTTL', key) - 3600000\n"
-    "  if left < 0 then left = 0 end\n"
+    "  left = call('PTTL', key) - 3600000\n"
     "end\n"
+    "local none = '\\0\\0\\0\\0\\0\\0\\0\\0'\n"
     "if verb == 'acquire' then\n"
-    "  if left > 0 then return {1, left, 0} end\n"
+    "  if left > 0 then return '\\1' .. none .. struct.pack('>I8', left) end\n"
     "  local t = call('TIME')\n"
-    "  local now = t[1] * 1000000 + t[2]\n"
-    "  fence = fence < now and now or fence + 1\n"
+    "  local fence = t[1] * 1000000 + t[2]\n"
+    "  if r then fence = math.max(fence, struct.unpack('>I8', r, 2) + 1) end\n"
     "  if fence >= 9007199254740992 then return {err = 'ERR no fence is left'} end\n"
-    "  call('SET', key, 'K' .. struct.pack('>I8', fence) .. ARGV[2], 'PX', ARGV[3] + 3600000)\n"
-    "  return {0, tonumber(ARGV[3]), fence}\n"
+    "  fence = struct.pack('>I8', fence)\n"
+    "  call('SET', key, 'K' .. fence .. ARGV[2], 'PX', ARGV[3])\n"
+    "  return '\\0' .. fence\n"
     "end\n"
-    "if verb == 'get' then return left > 0 and {0, left, fence} or {3, 0, 0} end\n"
-    "if left == 0 or string.sub(r, 10) ~= ARGV[2] then return {2, left, 0} end\n"
+    "if verb == 'get' then\n"
+    "  return left > 0 and '\\0' .. string.sub(r, 2, 9) .. struct.pack('>I8', left) or '\\3' .. none .. none\n"
+    "end\n"
+    "if left <= 0 then return '\\2' .. none .. none end\n"
+    "if string.sub(r, 10) ~= ARGV[2] then return '\\2' .. none .. struct.pack('>I8', left) end\n"
     "if verb == 'renew' then\n"
-    "  call('PEXPIRE', key, ARGV[3] + 3600000)\n"
-    "  return {0, tonumber(ARGV[3]), fence}\n"
+    "  call('PEXPIRE', key, ARGV[3])\n"
+    "  return '\\0' .. string.sub(r, 2, 9)\n"
     "end\n"
-    "call('SET', key, string.sub(r, 1, 9) .. string.rep('\\0', 16), 'PX', 3600000)\n"
-    "return {0, 0, fence}\n";
+    "call('SET', key, string.sub(r, 1, 9) .. none .. none, 'PX', '3600000')\n"
+    "return '\\0' .. string.sub(r, 2, 9) .. none\n";
 
 const char *redis_primitive_script_text(enum redis_script script)
 {

@@ -1,22 +1,21 @@
 #include "engines/redis/record.h"
 
+#include <endian.h>
+
 static const char MAGIC[4] = { (char)0x9d, 'C', 'b', 2 };
 
 void redis_record_put_u64(char *out, uint64_t number)
 {
-    for (int i = 7; i >= 0; i--) {
-        out[i] = (char)(number & 0xff);
-        number >>= 8;
-    }
+    number = htobe64(number);
+    memcpy(out, &number, sizeof number);
 }
 
 uint64_t redis_record_get_u64(const char *in)
 {
-    uint64_t number = 0;
+    uint64_t number;
 
-    for (int i = 0; i < 8; i++)
-        number = number << 8 | (unsigned char)in[i];
-    return number;
+    memcpy(&number, in, sizeof number);
+    return be64toh(number);
 }
 
 size_t redis_record_write_tags(const struct bytes *tags, size_t count, char out[RECORD_TAGS_MAX])

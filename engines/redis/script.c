@@ -21,7 +21,7 @@
     "  if flags % 2 == 1 or (stop > 0 and stop <= now()) or (known and not stand) then\n" \
     "    n = 1\n" \
     "  elseif sub(old, 49, 56) ~= NONE then\n" \
-    "    call('SETRANGE', key, 48, sub(old, 49, 56))\n" \
+    "    call('SETRANGE', key, '48', sub(old, 49, 56))\n" \
     "  end\n"
 
 #define PLAIN_TAIL "'\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0'"
@@ -52,7 +52,7 @@ static const char PUT[] =
     "end\n"
     "local stands = g[1] .. g[2]\n"
     "if #ARGV[1] > 4096 then\n"
-    "  old = call('GETRANGE', key, 0, 2670)\n"
+    "  old = call('GETRANGE', key, '0', '2670')\n"
     "  if old == '' and call('EXISTS', key) == 0 then old = false end\n"
     "  if ARGV[2] == '0' then\n"
     "    call('SET', key, ARGV[1])\n"
@@ -66,7 +66,7 @@ static const char PUT[] =
     "end\n"
     "local n, plain = 1, true\n"
     COMPARE
-    "if stands ~= ARGV[3] then call('SETRANGE', key, 16, stands) end\n"
+    "if stands ~= ARGV[3] then call('SETRANGE', key, '16', stands) end\n"
     "if not plain then\n"
     HEED
     "end\n"
@@ -118,7 +118,7 @@ static const char PUT_MANY[] =
 #define PUT_IF_PLAIN \
     "if ARGV[6] == '' and ARGV[7] == '' and ARGV[8] == '' and string.byte(ARGV[1], 5) == 0 then\n" \
     "  local call, sub, key, v, plain = redis.call, string.sub, KEYS[1], nil, true\n" \
-    "  local g, old = call('MGET', KEYS[2], KEYS[3]), call('GETRANGE', key, 0, " LUA_HEADER_LAST ")\n" \
+    "  local g, old = call('MGET', KEYS[2], KEYS[3]), call('GETRANGE', key, '0', '" LUA_HEADER_LAST "')\n" \
     "  local stands = g[1] and g[2] and g[1] .. g[2]\n" \
     "  if #old == " LUA_HEADER " and sub(old, 1, 5) == '" LUA_MAGIC "\\0' then\n" \
     "    if " LUA_GENERATIONS("old") " == stands then\n" \
@@ -150,7 +150,7 @@ static const char PUT_MANY[] =
     "    if ARGV[2] == '0' then call('SET', key, ARGV[1]) else call('SET', key, ARGV[1], 'PX', ARGV[2]) end\n" \
     "    local n = v and 0 or 1\n" \
     "    if stands == ARGV[3] then return n end\n" \
-    "    call('SETRANGE', key, 16, stands)\n" \
+    "    call('SETRANGE', key, '16', stands)\n" \
     "    return {n, stands}\n" \
     "  end\n" \
     "end\n"
@@ -204,22 +204,46 @@ static const char TOUCH[] =
     ENTRY
     "return find(e) or judge(e, ARGV[2], ARGV[3]) or touch(e, tonumber(ARGV[1]))\n";
 
+/* The plain ones, which most are, without the functions below. */
+#define REAP_PLAIN \
+    "local call, try, sub = redis.call, redis.pcall, string.sub\n" \
+    "local g, gone, rest = call('MGET', KEYS[1], KEYS[2]), {}, {}\n" \
+    "local stands = g[1] and g[2] and g[1] .. g[2]\n" \
+    "for i = 3, #KEYS do\n" \
+    "  local h = try('GETRANGE', KEYS[i], '0', '" LUA_HEADER_LAST "')\n" \
+    "  if type(h) == 'table' then\n" \
+    "    rest[#rest + 1] = KEYS[i]\n" \
+    "  elseif #h == " LUA_HEADER " and sub(h, 1, 4) == '" LUA_MAGIC "' then\n" \
+    "    if string.byte(h, 5) ~= 0 then\n" \
+    "      rest[#rest + 1] = KEYS[i]\n" \
+    "    elseif " LUA_GENERATIONS("h") " ~= stands then\n" \
+    "      gone[#gone + 1] = KEYS[i]\n" \
+    "    end\n" \
+    "  end\n" \
+    "end\n" \
+    "local n = #gone > 0 and call('UNLINK', unpack(gone)) or 0\n" \
+    "if #rest == 0 then return n end\n"
+
 static const char REAP[] =
+    REAP_PLAIN
     LIB_BASE
     LIB_TAGS
     LIB_UNINDEX
     LIB_FIND
-    ENTRY
+    "for i = 1, #rest do\n"
+    "  local e = {name = rest[i], ns = KEYS[1], all = KEYS[2], g = g}\n"
     /* The lengths of an index: its ends go with it. */
-    "if sub(e.name, 1, #e.all) == sub(e.all, 1, -5) .. 'len:' then\n"
-    "  local g, meta = call('MGET', e.ns, e.all), call('HGET', e.name, '')\n"
-    "  if meta and g[1] and g[2] and sub(meta, 1, 16) == g[1] .. g[2] then return 0 end\n"
-    "  return call('UNLINK', e.name, names(e).ends)\n"
+    "  if sub(e.name, 1, #e.all) == sub(e.all, 1, -5) .. 'len:' then\n"
+    "    local meta = try('HGET', e.name, '')\n"
+    "    if type(meta) ~= 'table' and not (meta and stands and sub(meta, 1, 16) == stands) then\n"
+    "      n = n + call('UNLINK', e.name, names(e).ends)\n"
+    "    end\n"
+    "  elseif not find(e) and e.there and not e.v and not e.ours then\n"
+    "    drop(e)\n"
+    "    n = n + 1\n"
+    "  end\n"
     "end\n"
-    "local fault = find(e)\n"
-    "if fault then return fault end\n"
-    "if not e.there or e.v or e.ours then return 0 end\n"
-    "return drop(e) or 1\n";
+    "return n\n";
 
 /* First all are judged, each in view of what those before it would leave (its version, fence and lease), then all
  * are done. Redis refuses for want of memory only before the first write, and what is of another type was found

@@ -30,7 +30,8 @@
  *   DELETE   n   0 removed, 1 nothing stood; ARGV: conditions
  *   TOUCH    {0, version, ttl, sliding step, length} | 1 nothing stood
  *            ARGV: ttl in ms or "0" for never, conditions
- *   REAP     n   1 and more: it was flushed and is removed; 0: it stands
+ *   REAP     n   how many of them were flushed, and are removed
+ *            KEYS: both generations; entries, and lengths of an index
  *   ATOMIC   a list of such replies | {-1, index of the first that failed, its
  *            reply, {5, ""} for X, or an error}
  *            KEYS: the generation of all; for each the entry and the generation of its namespace

@@ -69,7 +69,6 @@ static void on_tick(void *context)
     session->topology->tick(session, now);
     for (struct redis_node *node = session->nodes; node; node = node->next)
         redis_node_tick(node, now);
-    redis_sweep_tick(session);
     /* Other sessions may have found a server dead or alive. */
     if (session->waiting.count > 0)
         session->roused = true;
@@ -106,6 +105,7 @@ static void destroy_session(struct redis_session *session)
     loop_hook_remove(session->hook);
     loop_timer_destroy(session->timer);
     loop_timer_destroy(session->again_timer);
+    redis_sweep_release(session);
     free(session);
 }
 
@@ -137,7 +137,8 @@ static struct engine_session *attach(struct engine *base, struct loop *loop)
     session->hook = loop_hook_add(loop, on_turn, session);
     session->timer = loop_timer_create(loop, on_tick, session);
     session->again_timer = loop_timer_create(loop, on_again, session);
-    if (!session->hook || !session->timer || !session->again_timer || !open_topology(session))
+    if (!session->hook || !session->timer || !session->again_timer || !redis_sweep_init(session) ||
+        !open_topology(session))
         goto fail;
     loop_timer_every(session->timer, TICK_MS);
     on_tick(session);

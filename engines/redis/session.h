@@ -116,15 +116,19 @@ struct redis_topology;
 
 /* The walk that removes what a flush left (sweep.c). */
 struct redis_sweep {
-    bool active, again;
+    bool active;
+    bool again;     /* another round when this one is through */
+    bool with_text; /* of the script */
     uint8_t ns_len; /* 0: of all namespaces */
     char ns[64];
     unsigned node_index;
     uint64_t cursor, removed;
     size_t busy; /* calls under way */
+    uint64_t began_ns; /* the step under way */
     struct redis_session *session;
     struct redis_link *link;
     struct redis_call scan;
+    struct loop_timer *timer; /* of the next step */
 };
 
 struct redis_session {
@@ -180,7 +184,7 @@ void redis_nodes_drop_retired(struct redis_session *session);
 void redis_tell_facts(struct engine *base, engine_fact_fn *fn, void *context);
 /* Looks at the node's server when it is time to. */
 void redis_look_tick(struct redis_node *node, uint64_t now);
-/* Takes what INFO answered. False, and nothing changed: it misses something. */
+/* Takes what INFO answered. False, and nothing changed: it is not INFO's. */
 bool redis_look_read(struct redis_look *look, struct bytes info);
 
 /* ---- task.c ---- */
@@ -272,7 +276,9 @@ void redis_flush_part_done(struct redis_flush *flush, struct redis_session *sess
 
 /* `ns` was flushed (length 0: all). */
 void redis_sweep_start(struct redis_session *session, struct bytes ns);
-void redis_sweep_tick(struct redis_session *session);
+bool redis_sweep_init(struct redis_session *session) MUST_CHECK;
+/* After the nodes, whose calls come back. */
+void redis_sweep_release(struct redis_session *session);
 
 /* ---- confirm.c ---- */
 

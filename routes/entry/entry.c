@@ -1,10 +1,15 @@
+/* entry.c - /cache/{ns}/{key} and /raw/{ns}/{key}: reading, storing, removing an
+ * entry, and changing its TTL.
+ *
+ * The two routes differ in what they refuse (entry_request.h) and in how they
+ * answer (view.h). Threading: the exchange's. */
 #include <stdio.h>
 
-#include "routes/body.h"
 #include "routes/entry/entry_lease.h"
 #include "routes/entry/entry_request.h"
 #include "routes/entry/value_form.h"
 #include "routes/entry/view.h"
+#include "routes/json_members.h"
 #include "routes/outcome.h"
 #include "routes/policy.h"
 #include "routes/problem.h"
@@ -29,20 +34,6 @@ static bool shows_raw(struct http_exchange *ex)
     return state->is_raw || state->as_raw ||
            accept_view(http_request(ex)->fields[HTTP_FIELD_ACCEPT], value_content_type(state->op.entry.value)) ==
                VIEW_RAW;
-}
-
-/* What the conditions of a read make of it (RFC 9110 section 13.2.2): 200, 304,
- * or 412. */
-static unsigned judge_condition(struct http_exchange *ex)
-{
-    struct route_state *state = route_state(ex);
-    struct engine_condition if_match = { .if_match = state->condition.if_match };
-
-    if (!state->op.condition)
-        return 200;
-    if (!engine_condition_holds(&if_match, state->op.entry.version))
-        return 412;
-    return engine_condition_holds(&state->condition, state->op.entry.version) ? 200 : 304;
 }
 
 /* RFC 9211. */
@@ -72,7 +63,7 @@ static void finish_read(struct http_exchange *ex)
         return;
     }
     view_entry_fields(ex);
-    status = judge_condition(ex);
+    status = etag_judge_read(&state->condition, state->op.entry.version);
     if (status == 412)
         problem_send(ex, PROBLEM_PRECONDITION_FAILED, "the entry's ETag does not meet If-Match");
     else if (shows_raw(ex))
@@ -209,7 +200,7 @@ void entry_delete(struct http_exchange *ex)
 void entry_patch_begin(struct http_exchange *ex)
 {
     if (entry_request_plain(ex) && entry_request_condition(ex))
-        http_accept_body(ex, PATCH_BODY_MAX, BYTES("application/json"));
+        json_members_accept(ex, PATCH_BODY_MAX);
 }
 
 static void finish_patch(struct http_exchange *ex)
@@ -232,9 +223,10 @@ static void finish_patch(struct http_exchange *ex)
 void entry_patch(struct http_exchange *ex)
 {
     struct route_state *state = route_state(ex);
+    const struct json_member ttl = { .name = "ttl", JSON_MEMBER_TTL, .required = true, .value = &state->ttl_ms };
     const char *fault;
 
-    if (!body_patch_ttl(ex, http_body(ex), &state->ttl_ms))
+    if (!json_members_read(ex, http_body(ex), &ttl, 1))
         return;
     fault = policy_check_ttl(policy_of(route_thread(ex)->settings, state->entry.ns), state->ttl_ms);
     if (fault) {

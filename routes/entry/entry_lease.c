@@ -1,7 +1,5 @@
 #include "routes/entry/entry_lease.h"
 
-#include <stdio.h>
-
 #include "routes/route.h"
 #include "service/base/buffer.h"
 
@@ -19,15 +17,12 @@ static void send_won(struct http_exchange *ex, uint64_t token)
     http_reply_field(ex, "Cache-Lease", text);
 }
 
-static void send_held(struct http_exchange *ex, int64_t left_ms)
+/* To fill takes far less than most leases, which are for a holder that died;
+ * and no wait in whole seconds is shorter (RFC 9110 section 10.2.3). */
+static void send_held(struct http_exchange *ex)
 {
-    char *text = http_scratch(ex, 24);
-
     http_reply_field(ex, "Cache-Lease", "held");
-    if (!text)
-        return;
-    snprintf(text, 24, "%lld", left_ms > 0 ? (long long)((left_ms + 999) / 1000) : 1LL);
-    http_reply_field(ex, "Retry-After", text);
+    http_reply_field(ex, "Retry-After", "1");
 }
 
 void entry_lease_fields(struct http_exchange *ex)
@@ -37,5 +32,5 @@ void entry_lease_fields(struct http_exchange *ex)
     if (op->lease == ENGINE_LEASE_WON)
         send_won(ex, op->lease_token);
     else if (op->lease == ENGINE_LEASE_HELD)
-        send_held(ex, op->lease_left_ms);
+        send_held(ex);
 }

@@ -1,6 +1,6 @@
 #include "routes/entry/entry_put.h"
 
-#include <stdlib.h>
+#include <sodium.h>
 
 #include "routes/entry/tags.h"
 #include "routes/policy.h"
@@ -41,39 +41,40 @@ static bool read_fence(struct http_exchange *ex)
 
     if (!text.ptr)
         return true;
-    if (!bytes_to_u64(text, 1ULL << 63, &fence) || fence == 0)
+    if (!bytes_to_u64(text, ENTRY_FENCE_MAX, &fence) || fence == 0)
         return refuse(ex, BYTES("Fence-Token"), "must be a decimal number from 1 to 2^63");
     route_state(ex)->put.fence = fence;
     return true;
 }
 
-static bool read_lease(struct http_exchange *ex)
+uint64_t entry_lease_token_read(struct bytes text)
 {
-    struct bytes text = http_request(ex)->fields[HTTP_FIELD_LEASE_TOKEN];
-    uint64_t token = 0;
     bool good = text.len == 16;
+    uint64_t token = 0;
 
-    if (!text.ptr)
-        return true;
     for (size_t i = 0; good && i < text.len; i++) {
         int digit = hex_digit(text.ptr[i]);
 
         good = digit >= 0;
         token = token << 4 | (uint64_t)(digit & 15);
     }
-    /* Zero is no token that was ever given out. */
-    if (!good || token == 0)
-        return refuse(ex, BYTES("Lease-Token"), "must be the 16 hexadecimal digits of Cache-Lease");
-    route_state(ex)->put.lease = token;
-    return true;
+    /* The engine is asked all the same: what else it has to say goes first. */
+    if (!good)
+        token = 0;
+    while (token == 0)
+        randombytes_buf(&token, sizeof token);
+    return token;
+}
+
+static void read_lease(struct http_exchange *ex)
+{
+    struct bytes text = http_request(ex)->fields[HTTP_FIELD_LEASE_TOKEN];
+
+    if (text.ptr)
+        route_state(ex)->put.lease = entry_lease_token_read(text);
 }
 
 /* ---- Tags ---- */
-
-static void free_tags(struct http_exchange *ex)
-{
-    free(route_state(ex)->work);
-}
 
 /* Both places may be used, but must agree. */
 static const char *read_groups(struct tag_list *list, bool have_query, struct bytes field)
@@ -96,13 +97,9 @@ static bool read_tags(struct http_exchange *ex, struct bytes query)
 
     if (!query.ptr && !field.ptr)
         return true;
-    list = malloc(sizeof *list);
-    if (!list) {
-        problem_send(ex, PROBLEM_OVERLOADED, "out of memory");
+    list = route_begin_work(ex, sizeof *list, NULL);
+    if (!list)
         return false;
-    }
-    state->work = list;
-    state->end_work = free_tags;
     tag_list_init(list);
     if ((query.ptr && !refuse(ex, BYTES("tags"), tag_list_read_query(list, query))) ||
         (field.ptr && !refuse(ex, BYTES("Cache-Groups"), read_groups(list, query.ptr != NULL, field))))
@@ -140,7 +137,8 @@ bool entry_put_read(struct http_exchange *ex, const struct policy *policy, struc
         !fields[HTTP_FIELD_FENCE_TOKEN].ptr && !fields[HTTP_FIELD_LEASE_TOKEN].ptr)
         return true;
     state->put = (struct engine_put){ .tags = NULL };
-    if (!read_stale(ex, stale) || !read_fence(ex) || !read_lease(ex) || !read_tags(ex, tags) || !engine_can(ex))
+    read_lease(ex);
+    if (!read_stale(ex, stale) || !read_fence(ex) || !read_tags(ex, tags) || !engine_can(ex))
         return false;
     (void)policy_bounds(policy, &state->put);
     state->op.put = &state->put;

@@ -3,20 +3,22 @@
 #define MALFORMED "the field must be * or a list of entity tags, each in double quotes"
 #define TOO_MANY "the field lists more than 64 entity tags"
 
-void etag_format_digits(engine_version version, char out[16])
-{
-    static const char digits[] = "0123456789abcdef";
-
-    for (unsigned i = 0; i < 16; i++)
-        out[i] = digits[version >> (60 - 4 * i) & 15];
-}
-
 void etag_format(engine_version version, char out[ETAG_TEXT_SIZE])
 {
     out[0] = '"';
-    etag_format_digits(version, out + 1);
+    format_hex64(out + 1, version);
     out[17] = '"';
     out[18] = '\0';
+}
+
+void etag_add_member(struct buffer *text, engine_version version)
+{
+    char digits[FORMAT_HEX64_LEN];
+
+    format_hex64(digits, version);
+    buffer_add(text, BYTES(",\"etag\":\"\\\""));
+    buffer_add(text, bytes_of(digits, sizeof digits));
+    buffer_add(text, BYTES("\\\"\""));
 }
 
 /* The version that the text between the quotes names, or 0. */
@@ -133,6 +135,15 @@ const char *etag_parse_list(struct bytes field, enum etag_comparison comparison,
     if (!fault)
         *tags = read;
     return fault;
+}
+
+unsigned etag_judge_read(const struct engine_condition *condition, engine_version version)
+{
+    struct engine_condition if_match = { .if_match = condition->if_match };
+
+    if (!engine_condition_holds(&if_match, version))
+        return 412;
+    return engine_condition_holds(condition, version) ? 200 : 304;
 }
 
 bool etag_if_range_holds(struct bytes if_range, engine_version version)

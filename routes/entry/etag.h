@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "engines/engine.h"
+#include "service/base/buffer.h"
 #include "service/base/bytes.h"
 
 #define ETAG_LEN 18                   /* with its quotes */
@@ -18,12 +19,12 @@
 /* Writes the tag of `version` with its quotes, NUL-terminated. */
 void etag_format(engine_version version, char out[ETAG_TEXT_SIZE]);
 
-/* The sixteen digits alone, no quotes and no NUL. */
-void etag_format_digits(engine_version version, char out[16]);
-
 /* The version that one strong tag, quotes included, names; 0 for a weak,
  * foreign or malformed tag. */
 engine_version etag_parse(struct bytes tag);
+
+/* Appends `,"etag":"\"…\""`. */
+void etag_add_member(struct buffer *text, engine_version version);
 
 /* How a condition compares (RFC 9110 section 8.8.3.2): If-Match strongly, so
  * weak tags match nothing, If-None-Match weakly, so `W/` is overlooked. */
@@ -38,6 +39,10 @@ enum etag_comparison { ETAG_STRONG, ETAG_WEAK };
  * as if the field were absent. */
 const char *etag_parse_list(struct bytes field, enum etag_comparison comparison,
                             engine_version versions[ETAG_LIST_MAX], struct engine_tags *tags) MUST_CHECK;
+
+/* The status that the conditions of a read make of an entry that stands: 200,
+ * 304, or 412 (RFC 9110 section 13.2.2). */
+unsigned etag_judge_read(const struct engine_condition *condition, engine_version version);
 
 /* Whether a Range may be served to a request with this If-Range (RFC 9110
  * section 13.1.5): absent, or one strong tag that names `version`. A date never

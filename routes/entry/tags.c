@@ -70,12 +70,39 @@ static const char *add_escaped(struct tag_list *list, struct bytes part)
     return add_decoded(list, len);
 }
 
+/* How long the comma is that `text` begins with, as it is or escaped: many
+ * clients escape whatever may have a meaning. 0: it begins with none. */
+static size_t comma_length(struct bytes text)
+{
+    if (bytes_starts_with(text, BYTES(",")))
+        return 1;
+    return bytes_starts_with(text, BYTES("%2C")) || bytes_starts_with(text, BYTES("%2c")) ? 3 : 0;
+}
+
+/* As bytes_cut(). Every percent sign begins an escape, or is a fault, so the
+ * three bytes are never in the middle of something else. */
+static struct bytes cut_part(struct bytes *value)
+{
+    struct bytes whole = *value;
+
+    for (size_t i = 0; i < whole.len; i++) {
+        size_t len = comma_length(bytes_of(whole.ptr + i, whole.len - i));
+
+        if (len == 0)
+            continue;
+        *value = bytes_of(whole.ptr + i + len, whole.len - i - len);
+        return bytes_of(whole.ptr, i);
+    }
+    *value = BYTES_NONE;
+    return whole;
+}
+
 const char *tag_list_read_query(struct tag_list *list, struct bytes value)
 {
     const char *fault = NULL;
 
     do {
-        struct bytes part = bytes_cut(&value, ',');
+        struct bytes part = cut_part(&value);
 
         fault = percent_escaped(part) ? add_escaped(list, part) : tag_list_add(list, part);
     } while (!fault && value.ptr);

@@ -27,8 +27,8 @@ void tag_list_init(struct tag_list *list);
 /* One tag, borrowed. */
 const char *tag_list_add(struct tag_list *list, struct bytes tag) MUST_CHECK;
 
-/* The value of ?tags= as it was sent: parts between commas, each then
- * percent-decoded, so an escaped comma is part of a tag. */
+/* The value of ?tags= as it was sent: percent-decoded, then parts between
+ * commas. So a tag with a comma in it cannot be given here. */
 const char *tag_list_read_query(struct tag_list *list, struct bytes value) MUST_CHECK;
 
 /* Cache-Groups (RFC 9875 section 2): a List of Strings (RFC 9651 sections 3.1

@@ -2,7 +2,7 @@
 
 #include "routes/text/json_text.h"
 #include "routes/text/media_type.h"
-#include "routes/text/utf8.h"
+#include "service/base/utf8.h"
 
 static enum value_form find_form(const struct value *value)
 {

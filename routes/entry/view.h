@@ -1,9 +1,12 @@
 /* view.h - the two ways to show an entry, and the answers to writes.
  *
- * Each ends the app's part of the exchange and works from route_state's op.
+ * Those that take an exchange end the app's part of it and work from
+ * route_state's op.
  * Threading: the exchange's. */
 #pragma once
 
+#include "engines/engine.h"
+#include "service/base/buffer.h"
 #include "service/http/exchange.h"
 
 /* ETag and Cache-TTL of the entry in the op's results. */
@@ -17,6 +20,9 @@ void view_json(struct http_exchange *ex, unsigned status);
 /* A hit as the stored bytes, 200 or 304, or the range asked for; takes the
  * value over. */
 void view_raw(struct http_exchange *ex, unsigned status);
+
+/* Appends what each JSON answer about an entry has: ,"bytes":17,"ttl":60.0,"etag":"\"…\"" */
+void view_add_entry(struct buffer *text, const struct engine_entry *entry);
 
 /* The answer to a write on /cache. `created`: -1 leaves the member out. */
 void view_json_written(struct http_exchange *ex, unsigned status, int created);

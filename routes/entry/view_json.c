@@ -6,7 +6,7 @@
 #include "routes/problem.h"
 #include "routes/route.h"
 #include "routes/text/encode.h"
-#include "routes/text/utf8.h"
+#include "routes/text/text.h"
 #include "service/base/buffer.h"
 
 /* ---- Pieces ---- */
@@ -18,44 +18,23 @@ static void begin_text(struct http_exchange *ex, struct buffer *text)
     buffer_init_fixed(text, thread->text, sizeof thread->text);
 }
 
-static void add_base64(struct buffer *text, struct bytes bytes)
-{
-    char *room = buffer_extend(text, encode_base64_length(bytes.len));
-
-    if (room)
-        encode_base64(bytes, room);
-}
-
-/* A key that is not UTF-8 has no JSON string: it goes by another name. */
 static void add_names(struct buffer *text, const struct path_entry *entry)
 {
-    enum utf8_text form = utf8_classify(entry->key);
-
     buffer_add(text, BYTES("{\"namespace\":\""));
     buffer_add(text, entry->ns);
-    buffer_add(text, form == UTF8_INVALID ? BYTES("\",\"key_base64\":\"") : BYTES("\",\"key\":\""));
-    if (form == UTF8_PLAIN)
-        buffer_add(text, entry->key);
-    else if (form == UTF8_ESCAPED)
-        buffer_add_json_escaped(text, entry->key);
-    else
-        add_base64(text, entry->key);
     buffer_add_char(text, '"');
+    text_add_member(text, "key", entry->key);
 }
 
-/* ,"bytes":17,"ttl":60.0,"etag":"\"…\"" */
-static void add_entry(struct buffer *text, const struct engine_entry *entry)
+void view_add_entry(struct buffer *text, const struct engine_entry *entry)
 {
-    char digits[16], ttl[TTL_TEXT_SIZE];
+    char ttl[TTL_TEXT_SIZE];
 
     buffer_add(text, BYTES(",\"bytes\":"));
     buffer_add_u64(text, entry->bytes);
     buffer_add(text, BYTES(",\"ttl\":"));
     buffer_add(text, bytes_of(ttl, ttl_format_json(entry->ttl_ms, ttl)));
-    etag_format_digits(entry->version, digits);
-    buffer_add(text, BYTES(",\"etag\":\"\\\""));
-    buffer_add(text, bytes_of(digits, sizeof digits));
-    buffer_add(text, BYTES("\\\"\""));
+    etag_add_member(text, entry->version);
 }
 
 static void send_json(struct http_exchange *ex, unsigned status, const struct buffer *text)
@@ -104,7 +83,7 @@ void view_json(struct http_exchange *ex, unsigned status)
     add_names(&head, &state->entry);
     buffer_add(&head, BYTES(",\"content_type\":"));
     buffer_add_json_string(&head, value_content_type(value));
-    add_entry(&head, &state->op.entry);
+    view_add_entry(&head, &state->op.entry);
     buffer_add(&head, BYTES(",\"value\":"));
 
     state->op.entry.value = NULL;
@@ -131,7 +110,7 @@ void view_json_written(struct http_exchange *ex, unsigned status, int created)
     add_names(&text, &state->entry);
     if (created >= 0)
         buffer_add(&text, created ? BYTES(",\"created\":true") : BYTES(",\"created\":false"));
-    add_entry(&text, &state->op.entry);
+    view_add_entry(&text, &state->op.entry);
     buffer_add(&text, BYTES("}\n"));
     send_json(ex, status, &text);
 }

@@ -3,12 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "routes/json_members.h"
 #include "routes/many/batch_op.h"
 #include "routes/many/batch_result.h"
 #include "routes/many/batch_trip.h"
 #include "routes/outcome.h"
 #include "routes/text/json_reader.h"
-#include "routes/text/media_type.h"
 #include "service/base/clock.h"
 
 #define BODY_LEAST ((size_t)8 * 1024 * 1024)
@@ -55,11 +55,24 @@ static void end_batch(struct http_exchange *ex)
 
 /* ---- The answer ---- */
 
+static void send_failure(struct http_exchange *ex, const struct outcome *failure)
+{
+    if (failure->unknown)
+        problem_send_unknown(ex, failure->problem, failure->detail);
+    else
+        problem_send(ex, failure->problem, failure->detail);
+}
+
 static void send_results(struct batch *batch)
 {
     struct http_exchange *ex = batch->ex;
+    struct outcome failure;
     struct buffer text;
 
+    if (batch_result_all_failed(batch->ops, batch->count, &failure)) {
+        send_failure(ex, &failure);
+        return;
+    }
     buffer_init(&text, route_thread(ex)->settings->http_max_buffered_bytes);
     buffer_add(&text, BYTES("{\"results\":["));
     for (size_t i = 0; i < batch->count && !batch->overflown; i++) {
@@ -154,9 +167,10 @@ static void submit(struct batch *batch)
 
     batch->trip.session = thread->session;
     batch->trip.loop = thread->loop;
-    batch->trip.deadline_ns_each = thread->settings->cache_deadline_ms * NS_PER_MS;
+    batch->trip.time_ns = thread->settings->cache_deadline_ms * NS_PER_MS;
     batch->trip.each = see_result;
     batch->trip.over = trip_over;
+    batch->trip.time = &route_state(batch->ex)->engine_time;
     if (!batch_trip_start(&batch->trip, batch->ops, batch->count))
         return;
     see_all(batch);
@@ -171,16 +185,6 @@ static bool refuse(struct http_exchange *ex, enum problem problem, const char *d
     return false;
 }
 
-static bool refuse_text(struct http_exchange *ex, const struct json_text_fault *fault)
-{
-    char *detail = http_scratch(ex, BATCH_DETAIL_MAX);
-
-    if (detail)
-        snprintf(detail, BATCH_DETAIL_MAX, "the body is not well-formed JSON: %s at byte %zu", fault->reason,
-                 fault->offset);
-    return refuse(ex, PROBLEM_BAD_REQUEST, detail ? detail : "the body is not well-formed JSON");
-}
-
 static bool refuse_op(struct http_exchange *ex, size_t index, enum problem problem, const char *reason)
 {
     char detail[BATCH_DETAIL_MAX + 32], member[32];
@@ -191,35 +195,17 @@ static bool refuse_op(struct http_exchange *ex, size_t index, enum problem probl
     return false;
 }
 
-enum { DOCUMENT_OPS, DOCUMENT_ATOMIC, DOCUMENT_MEMBERS };
-
-static bool read_document(struct http_exchange *ex, struct json_item items[DOCUMENT_MEMBERS])
+static bool read_document(struct http_exchange *ex, struct bytes *ops, bool *atomic)
 {
-    static const struct bytes names[DOCUMENT_MEMBERS] = { { "ops", 3 }, { "atomic", 6 } };
-    struct json_reader reader;
-    struct bytes culprit = BYTES_NONE;
-    enum json_pick pick;
+    int64_t flag = 0;
+    const struct json_member members[] = {
+        { .name = "ops", JSON_MEMBER_LIST, .required = true, .text = ops },
+        { .name = "atomic", JSON_MEMBER_FLAG, .value = &flag },
+    };
 
-    if (!json_reader_open(&reader, value_bytes(http_body(ex))))
-        return refuse_text(ex, &reader.fault);
-    if (!reader.is_object)
-        return refuse(ex, PROBLEM_BAD_REQUEST, "the body is not a JSON object");
-    pick = json_reader_pick(&reader, names, DOCUMENT_MEMBERS, items, &culprit);
-    if (pick == JSON_PICK_FAULT || (pick == JSON_PICK_OK && !json_reader_close(&reader)))
-        return refuse_text(ex, &reader.fault);
-    if (pick != JSON_PICK_OK) {
-        problem_send_about(ex, PROBLEM_BAD_REQUEST, culprit,
-                           pick == JSON_PICK_UNKNOWN ? "unknown member" : "there twice");
+    if (!json_members_read(ex, http_body(ex), members, sizeof members / sizeof members[0]))
         return false;
-    }
-    if (!items[DOCUMENT_OPS].span.ptr || items[DOCUMENT_OPS].kind != JSON_KIND_ARRAY) {
-        problem_send_about(ex, PROBLEM_BAD_REQUEST, names[DOCUMENT_OPS], "missing, or not a list");
-        return false;
-    }
-    if (items[DOCUMENT_ATOMIC].span.ptr && items[DOCUMENT_ATOMIC].kind != JSON_KIND_BOOL) {
-        problem_send_about(ex, PROBLEM_BAD_REQUEST, names[DOCUMENT_ATOMIC], "neither true nor false");
-        return false;
-    }
+    *atomic = flag != 0;
     return true;
 }
 
@@ -253,7 +239,7 @@ static bool read_ops(struct batch *batch, struct bytes list, bool atomic)
     if (!http_hold_bytes(ex, total * OP_BYTES) || !(batch->ops = malloc((total + 1) * sizeof *batch->ops)))
         return refuse(ex, PROBLEM_OVERLOADED, "out of memory for requests");
     if (!json_reader_open(&reader, list))
-        return refuse_text(ex, &reader.fault);
+        return false; /* never: it was read as a list */
     while (batch->count < total && json_reader_next(&reader, &item) == JSON_ITEM) {
         struct batch_op *op = &batch->ops[batch->count];
 
@@ -268,28 +254,22 @@ static bool read_ops(struct batch *batch, struct bytes list, bool atomic)
 
 static void batch_run(struct http_exchange *ex)
 {
-    struct route_state *state = route_state(ex);
     struct batch *batch;
-    struct json_item items[DOCUMENT_MEMBERS];
+    struct bytes ops = BYTES_NONE;
     bool atomic;
 
-    if (!read_document(ex, items))
+    if (!read_document(ex, &ops, &atomic))
         return;
-    atomic = items[DOCUMENT_ATOMIC].span.ptr && items[DOCUMENT_ATOMIC].span.ptr[0] == 't';
     if (atomic && !(route_thread(ex)->session->engine->capabilities & ENGINE_CAN_ATOMIC)) {
         problem_send(ex, PROBLEM_NOT_SUPPORTED_BY_ENGINE, "this engine has no atomic batches; see GET /capabilities");
         return;
     }
-    batch = calloc(1, sizeof *batch);
-    if (!batch) {
-        problem_send(ex, PROBLEM_OVERLOADED, "out of memory");
+    batch = route_begin_work(ex, sizeof *batch, end_batch);
+    if (!batch)
         return;
-    }
     batch->ex = ex;
     batch->trip.context = batch;
-    state->work = batch;
-    state->end_work = end_batch;
-    if (!read_ops(batch, items[DOCUMENT_OPS].span, atomic))
+    if (!read_ops(batch, ops, atomic))
         return;
     if (atomic && batch->count > 0)
         submit_atomic(batch);
@@ -299,8 +279,9 @@ static void batch_run(struct http_exchange *ex)
 
 /* ---- The route ---- */
 
-static bool is_ndjson(struct bytes content_type)
+static bool is_import(struct http_exchange *ex)
 {
+    struct bytes content_type = http_request(ex)->fields[HTTP_FIELD_CONTENT_TYPE];
     struct bytes name = bytes_trim(bytes_cut(&content_type, ';'));
 
     return bytes_equal_nocase(name, BYTES("application/x-ndjson"));
@@ -308,26 +289,17 @@ static bool is_ndjson(struct bytes content_type)
 
 void batch_begin(struct http_exchange *ex)
 {
-    const struct http_request *request = http_request(ex);
-    struct bytes type = request->fields[HTTP_FIELD_CONTENT_TYPE];
-    struct bytes encoding = request->fields[HTTP_FIELD_CONTENT_ENCODING];
-
     if (!route_parameters(ex, NULL, 0, NULL, (struct query_scratch){ NULL, 0 }))
         return;
-    if (encoding.len > 0 && !bytes_equal_nocase(encoding, BYTES("identity")))
-        problem_send_about(ex, PROBLEM_UNSUPPORTED_MEDIA_TYPE, BYTES("Content-Encoding"), "not taken");
-    else if (is_ndjson(type))
+    if (!is_import(ex))
+        json_members_accept(ex, batch_body_max(route_thread(ex)->settings));
+    else if (json_members_uncoded(ex))
         import_begin(ex);
-    else if (type.len == 0 || media_type_is_json(type))
-        http_accept_body(ex, batch_body_max(route_thread(ex)->settings), BYTES("application/json"));
-    else
-        problem_send_about(ex, PROBLEM_UNSUPPORTED_MEDIA_TYPE, BYTES("Content-Type"),
-                           "a batch is application/json, an import application/x-ndjson");
 }
 
 void batch_complete(struct http_exchange *ex)
 {
-    if (is_ndjson(http_request(ex)->fields[HTTP_FIELD_CONTENT_TYPE]))
+    if (is_import(ex))
         import_complete(ex);
     else
         batch_run(ex);

@@ -1,7 +1,7 @@
 /* batch.h - POST /cache/{ns}: many operations in one request, or an import.
  *
- * By the content type: application/json is a batch (batch.c), application/
- * x-ndjson an import (import.c). GET as application/x-ndjson is an export
+ * By the content type: application/x-ndjson is an import (import.c), anything
+ * else a batch in JSON (batch.c). GET as application/x-ndjson is an export
  * (export.c), which the listing's route calls. Threading: the exchange's. */
 #pragma once
 

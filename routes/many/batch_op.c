@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "routes/entry/entry_put.h"
 #include "routes/entry/etag.h"
 #include "routes/entry/tags.h"
 #include "routes/policy.h"
@@ -46,9 +47,6 @@ static const struct bytes names[MEMBERS] = {
     [MEMBER_IF_MATCH] = { "if_match", 8 },
     [MEMBER_IF_NONE_MATCH] = { "if_none_match", 13 },
 };
-
-/* As the field Fence-Token takes. */
-#define FENCE_MAX (UINT64_C(1) << 63)
 
 #define BIT(member) (1u << (member))
 #define FOR_ALL                                                                                                      \
@@ -104,47 +102,25 @@ static bool has(const struct reading *r, enum member member)
     return r->items[member].span.ptr != NULL;
 }
 
-/* The text is the reader's own to write to; see batch_op.h. */
-static char *writable(const char *p)
-{
-    return (char *)(uintptr_t)p;
-}
-
-/* Decodes a string where it lies. */
 static bool take_string(struct reading *r, enum member member, const struct json_item *item, struct bytes *text)
 {
-    if (item->kind != JSON_KIND_STRING)
-        return fail(r, member, "not a string");
-    *text = json_string_inside(item->span);
-    if (json_string_is_plain(item->span))
-        return true;
-    return json_string_decode(item->span, writable(text->ptr), &text->len) ||
-           fail(r, member, "a lone surrogate stands for no character");
+    const char *reason = json_item_text(item, text);
+
+    return !reason || fail(r, member, reason);
 }
 
+/* Decoded where it lies, as strings are; the text is the reader's own to write to. */
 static bool take_base64(struct reading *r, enum member member, struct bytes *bytes)
 {
     return take_string(r, member, &r->items[member], bytes) &&
-           (decode_base64(*bytes, writable(bytes->ptr), &bytes->len) || fail(r, member, "not base64"));
+           (decode_base64(*bytes, (char *)(uintptr_t)bytes->ptr, &bytes->len) || fail(r, member, "not base64"));
 }
 
 /* `null` gives TTL_NONE. */
 static bool take_duration(struct reading *r, enum member member, int64_t *ms)
 {
-    const struct json_item *item = &r->items[member];
-    const char *reason = "neither a number of seconds nor null";
-    struct bytes text;
-    double seconds;
+    const char *reason = json_item_ttl(&r->items[member], ms);
 
-    if (item->kind == JSON_KIND_NULL) {
-        *ms = TTL_NONE;
-        return true;
-    }
-    if (item->kind == JSON_KIND_STRING) {
-        reason = take_string(r, member, item, &text) ? ttl_parse(text, ms) : "not a duration";
-    } else if (item->kind == JSON_KIND_NUMBER) {
-        reason = json_number_double(item->span, &seconds) ? ttl_from_seconds(seconds, ms) : "too long for a number";
-    }
     return !reason || fail(r, member, reason);
 }
 
@@ -304,27 +280,22 @@ static bool read_fence(struct reading *r)
 
     if (!has(r, MEMBER_FENCE_TOKEN))
         return true;
-    if (!bytes_to_u64(r->items[MEMBER_FENCE_TOKEN].span, FENCE_MAX, &number) || number < 1)
+    if (!bytes_to_u64(r->items[MEMBER_FENCE_TOKEN].span, ENTRY_FENCE_MAX, &number) || number < 1)
         return fail(r, MEMBER_FENCE_TOKEN, "not a whole number from 1 to 2^63");
     r->out->put.fence = number;
     return true;
 }
 
-/* The token is told as sixteen hexadecimal digits, as a tag is. */
 static bool read_lease(struct reading *r)
 {
     struct bytes digits;
-    char quoted[ETAG_LEN] = { [0] = '"', [ETAG_LEN - 1] = '"' };
 
     if (!has(r, MEMBER_LEASE_TOKEN))
         return true;
     if (!take_string(r, MEMBER_LEASE_TOKEN, &r->items[MEMBER_LEASE_TOKEN], &digits))
         return false;
-    if (digits.len == ETAG_LEN - 2) {
-        memcpy(quoted + 1, digits.ptr, digits.len);
-        r->out->put.lease = etag_parse(bytes_of(quoted, sizeof quoted));
-    }
-    return r->out->put.lease != 0 || fail(r, MEMBER_LEASE_TOKEN, "not a token of this service");
+    r->out->put.lease = entry_lease_token_read(digits);
+    return true;
 }
 
 static bool read_stale(struct reading *r, const struct policy_write *write)
@@ -459,13 +430,11 @@ static bool read_members(struct reading *r, struct bytes text)
     struct json_reader reader;
     struct bytes culprit = BYTES_NONE;
 
-    if (!json_reader_open(&reader, text))
-        return fail_at(r->fault, &reader.fault);
-    if (!reader.is_object)
-        return fail_as(r->fault, PROBLEM_BAD_REQUEST, BYTES_NONE, "not a JSON object");
-    switch (json_reader_pick(&reader, names, MEMBERS, r->items, &culprit)) {
+    switch (json_reader_pick(&reader, text, names, MEMBERS, r->items, &culprit)) {
     case JSON_PICK_OK:
-        return json_reader_close(&reader) || fail_at(r->fault, &reader.fault);
+        return true;
+    case JSON_PICK_NO_OBJECT:
+        return fail_as(r->fault, PROBLEM_BAD_REQUEST, BYTES_NONE, "not a JSON object");
     case JSON_PICK_UNKNOWN:
         return fail_as(r->fault, PROBLEM_BAD_REQUEST, culprit, "unknown member");
     case JSON_PICK_DUPLICATE:

@@ -2,29 +2,32 @@
 
 #include "routes/entry/etag.h"
 #include "routes/entry/value_form.h"
-#include "routes/outcome.h"
+#include "routes/entry/view.h"
 #include "routes/text/encode.h"
-#include "service/base/ttl.h"
+#include "routes/text/text.h"
 
-void batch_result_add_value(struct buffer *text, struct value *value)
+/* As the JSON view of an entry has it, with `encoding` where it is base64. */
+static void add_value(struct buffer *text, struct value *value)
 {
     enum value_form form = value_form_of(value);
     struct bytes bytes = value_bytes(value);
-    size_t len = form == VALUE_FORM_BINARY ? encode_base64_length(bytes.len) : encode_json_text_length(bytes);
     char *room;
 
-    buffer_add(text, BYTES("\"value\":"));
     if (form == VALUE_FORM_JSON) {
+        buffer_add(text, BYTES("\"value\":"));
         buffer_add(text, bytes);
         return;
     }
-    buffer_add_char(text, '"');
-    room = buffer_extend(text, len);
-    if (room && form == VALUE_FORM_BINARY)
-        encode_base64(bytes, room);
-    else if (room)
+    buffer_add(text, BYTES("\"value\":\""));
+    if (form == VALUE_FORM_BINARY) {
+        text_add_base64(text, bytes);
+        buffer_add(text, BYTES("\",\"encoding\":\"base64\""));
+        return;
+    }
+    room = buffer_extend(text, encode_json_text_length(bytes));
+    if (room)
         encode_json_text(bytes, room);
-    buffer_add(text, form == VALUE_FORM_BINARY ? BYTES("\",\"encoding\":\"base64\"") : BYTES("\""));
+    buffer_add_char(text, '"');
 }
 
 static void add_status(struct buffer *text, unsigned status)
@@ -33,27 +36,11 @@ static void add_status(struct buffer *text, unsigned status)
     buffer_add_u64(text, status);
 }
 
-static void add_etag(struct buffer *text, engine_version version)
-{
-    char digits[16];
-
-    etag_format_digits(version, digits);
-    buffer_add(text, BYTES(",\"etag\":\"\\\""));
-    buffer_add(text, bytes_of(digits, sizeof digits));
-    buffer_add(text, BYTES("\\\"\""));
-}
-
 static void add_entry(struct buffer *text, const struct engine_entry *entry)
 {
-    char ttl[TTL_TEXT_SIZE];
-
-    buffer_add(text, BYTES(",\"bytes\":"));
-    buffer_add_u64(text, entry->bytes);
-    buffer_add(text, BYTES(",\"ttl\":"));
-    buffer_add(text, bytes_of(ttl, ttl_format_json(entry->ttl_ms, ttl)));
+    view_add_entry(text, entry);
     if (entry->stale)
         buffer_add(text, BYTES(",\"stale\":true"));
-    add_etag(text, entry->version);
 }
 
 static void add_error(struct buffer *text, enum problem problem, const char *detail, bool unknown)
@@ -77,30 +64,18 @@ static void add_mismatch(struct buffer *text, const struct engine_op *op)
         add_error(text, PROBLEM_PRECONDITION_FAILED, "no entry stands under this key", false);
     } else {
         add_error(text, PROBLEM_PRECONDITION_FAILED, "the entry's ETag does not meet the condition", false);
-        add_etag(text, op->entry.version);
+        etag_add_member(text, op->entry.version);
     }
-}
-
-/* RFC 9110 section 13.2.2, for a read. */
-static unsigned judge(const struct batch_op *op)
-{
-    struct engine_condition if_match = { .if_match = op->condition.if_match };
-
-    if (!op->conditional)
-        return 200;
-    if (!engine_condition_holds(&if_match, op->op.entry.version))
-        return 412;
-    return engine_condition_holds(&op->condition, op->op.entry.version) ? 200 : 304;
 }
 
 static void add_hit(struct buffer *text, struct batch_op *op)
 {
     struct value *value = op->op.entry.value;
-    unsigned status = judge(op);
+    unsigned status = etag_judge_read(&op->condition, op->op.entry.version);
 
     if (status == 412) {
         add_error(text, PROBLEM_PRECONDITION_FAILED, "the entry's ETag does not meet if_match", false);
-        add_etag(text, op->op.entry.version);
+        etag_add_member(text, op->op.entry.version);
         return;
     }
     add_status(text, status);
@@ -111,7 +86,7 @@ static void add_hit(struct buffer *text, struct batch_op *op)
     add_entry(text, &op->op.entry);
     if (status == 200) {
         buffer_add_char(text, ',');
-        batch_result_add_value(text, value);
+        add_value(text, value);
     }
 }
 
@@ -146,4 +121,28 @@ void batch_result_add(struct buffer *text, struct batch_op *op)
         add_error(text, outcome.problem, outcome.detail, outcome.unknown);
     }
     buffer_add_char(text, '}');
+}
+
+static bool is_engine_failure(enum problem problem)
+{
+    return problem == PROBLEM_OVERLOADED || problem == PROBLEM_ENGINE_UNAVAILABLE ||
+           problem == PROBLEM_ENGINE_TIMEOUT;
+}
+
+bool batch_result_all_failed(const struct batch_op *ops, size_t count, struct outcome *failure)
+{
+    bool unknown = false;
+
+    for (size_t i = 0; i < count; i++) {
+        struct outcome outcome = outcome_of(&ops[i].op);
+
+        if (!is_engine_failure(outcome.problem))
+            return false;
+        if (i == 0)
+            *failure = outcome;
+        unknown |= outcome.unknown;
+    }
+    if (count > 0)
+        failure->unknown = unknown;
+    return count > 0;
 }

@@ -11,11 +11,14 @@
 #pragma once
 
 #include "routes/many/batch_op.h"
+#include "routes/outcome.h"
 #include "service/base/buffer.h"
 
 /* Appends the result; the operation is done. */
 void batch_result_add(struct buffer *text, struct batch_op *op);
 
-/* Appends `"value":…`, and `,"encoding":"base64"` where it is that, as the JSON
- * view of an entry has it. */
-void batch_result_add_value(struct buffer *text, struct value *value);
+/* Whether the engine answered none of these, which are done: each ended as its
+ * failure (503, 504). `*failure` is then what the whole comes to: that of the
+ * first, and `unknown` where any of the writes may have happened. No operations
+ * at all: false. */
+bool batch_result_all_failed(const struct batch_op *ops, size_t count, struct outcome *failure) MUST_CHECK;

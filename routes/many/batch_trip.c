@@ -43,10 +43,14 @@ static void op_done(struct engine_op *op)
 
     batch_op->pending = false;
     trip->pending--;
+    engine_time_see(&trip->longest_ns, op);
+    if (op->status == ENGINE_LATE)
+        trip->renews = false;
     if (trip->each)
         trip->each(trip, batch_op);
     if (trip->pending > 0)
         return;
+    engine_time_add(trip->time, &trip->longest_ns);
     if (trip->next < trip->count)
         submit_next(trip);
     if (trip->pending == 0)
@@ -54,9 +58,8 @@ static void op_done(struct engine_op *op)
 }
 
 /* How many can go together, from trip->next on. */
-static size_t gather(struct batch_trip *trip)
+static size_t gather(struct batch_trip *trip, uint64_t now)
 {
-    uint64_t now = loop_now(trip->loop);
     size_t count = 0;
 
     memset(trip->keys, 0, sizeof trip->keys);
@@ -66,7 +69,7 @@ static size_t gather(struct batch_trip *trip)
         if (!add_key(trip, hash_key(op->key)))
             break;
         op->now_ns = now;
-        op->deadline_ns = now + trip->deadline_ns_each;
+        op->deadline_ns = trip->deadline_ns;
         op->done = op_done;
         op->context = trip;
         trip->batch[count++] = op;
@@ -74,17 +77,42 @@ static size_t gather(struct batch_trip *trip)
     return count;
 }
 
+static void give_up_rest(struct batch_trip *trip)
+{
+    for (; trip->next < trip->count; trip->next++) {
+        struct engine_op *op = &trip->ops[trip->next].op;
+
+        op->status = ENGINE_LATE;
+        op->detail = "CACHE_DEADLINE_MS was over before the engine was asked";
+    }
+}
+
 /* Until something is pending or nothing left. */
 static void submit_next(struct batch_trip *trip)
 {
     while (trip->next < trip->count && trip->pending == 0) {
         struct batch_op *first = &trip->ops[trip->next];
-        size_t count = gather(trip);
+        uint64_t now = loop_now(trip->loop);
+        size_t count;
 
+        if (trip->renews)
+            trip->deadline_ns = now + trip->time_ns;
+        if (now >= trip->deadline_ns) {
+            give_up_rest(trip);
+            return;
+        }
+        count = gather(trip, now);
         trip->next += count;
         trip->pending = engine_submit_batch(trip->session, trip->batch, count, trip->progress);
-        for (size_t i = 0; i < count; i++)
+        if (trip->time)
+            trip->time->operations += count;
+        for (size_t i = 0; i < count; i++) {
             first[i].pending = trip->progress[i] == ENGINE_PENDING;
+            if (!first[i].pending)
+                engine_time_see(&trip->longest_ns, &first[i].op);
+        }
+        if (trip->pending == 0)
+            engine_time_add(trip->time, &trip->longest_ns);
     }
 }
 
@@ -94,6 +122,7 @@ bool batch_trip_start(struct batch_trip *trip, struct batch_op *ops, size_t coun
     trip->count = count;
     trip->next = 0;
     trip->pending = 0;
+    trip->deadline_ns = loop_now(trip->loop) + trip->time_ns;
     submit_next(trip);
     return trip->pending == 0;
 }

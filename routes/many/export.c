@@ -13,6 +13,7 @@
 #include "routes/many/batch_op.h"
 #include "routes/many/batch_trip.h"
 #include "routes/many/export_line.h"
+#include "routes/namespaces/pages.h"
 #include "routes/outcome.h"
 #include "routes/pause.h"
 #include "routes/problem.h"
@@ -203,9 +204,7 @@ static void page_listed(struct http_exchange *ex)
     export->page = export->listing.page;
     export->listing.page = NULL;
     export->page_next = 0;
-    export->listed = export->page->cursor.len == 0;
-    memcpy(export->cursor, export->page->cursor.ptr ? export->page->cursor.ptr : "", export->page->cursor.len);
-    export->listing.cursor = bytes_of(export->cursor, export->page->cursor.len);
+    export->listed = !pages_go_on(&export->listing, export->page, export->cursor);
     if (export->page->count > 0)
         read_entries(export);
     else
@@ -228,9 +227,7 @@ static void ask(struct http_exchange *ex)
 
 static void give_up(struct http_exchange *ex)
 {
-    const struct engine_op stopped = { .verb = ENGINE_LIST, .status = ENGINE_UNAVAILABLE, .detail = "shutting down" };
-
-    go_on(export_of(ex), &stopped);
+    go_on(export_of(ex), &pages_stopped);
 }
 
 /* ---- The client's part ---- */
@@ -303,16 +300,8 @@ static bool read_parameters(struct http_exchange *ex, struct export *export)
     struct bytes values[1];
     char decoded[PATH_KEY_MAX];
 
-    if (!route_parameters(ex, names, 1, values, (struct query_scratch){ decoded, sizeof decoded }))
-        return false;
-    if (values[0].len > PATH_KEY_MAX) {
-        problem_send_about(ex, PROBLEM_BAD_REQUEST, names[0], "longer than 1024 bytes, as no key is");
-        return false;
-    }
-    if (values[0].len > 0)
-        memcpy(export->prefix, values[0].ptr, values[0].len);
-    export->listing.prefix = bytes_of(export->prefix, values[0].len);
-    return true;
+    return route_parameters(ex, names, 1, values, (struct query_scratch){ decoded, sizeof decoded }) &&
+           pages_read_prefix(ex, values[0], export->prefix, &export->listing);
 }
 
 static struct export *create_export(struct http_exchange *ex)
@@ -326,9 +315,10 @@ static struct export *create_export(struct http_exchange *ex)
     export->listing.limit = PAGE_KEYS;
     export->trip.session = thread->session;
     export->trip.loop = thread->loop;
-    export->trip.deadline_ns_each = thread->settings->cache_deadline_ms * NS_PER_MS;
+    export->trip.time_ns = thread->settings->cache_deadline_ms * NS_PER_MS;
     export->trip.over = entries_read;
     export->trip.context = export;
+    export->trip.time = &route_state(ex)->engine_time;
     buffer_init_fixed(&export->text, export->memory, sizeof export->memory);
     route_state(ex)->work = export;
     route_state(ex)->end_work = end_export;

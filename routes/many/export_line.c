@@ -3,7 +3,7 @@
 #include "routes/entry/value_form.h"
 #include "routes/text/encode.h"
 #include "routes/text/media_type.h"
-#include "routes/text/utf8.h"
+#include "routes/text/text.h"
 #include "service/base/ttl.h"
 
 /* Bytes of a value in one piece: a multiple of three, for base64, and short
@@ -37,14 +37,6 @@ void export_line_init(struct export_line *line, const struct engine_op *op)
     *line = (struct export_line){ .op = op, .form = choose_form(op->entry.value) };
 }
 
-static void add_base64(struct buffer *text, struct bytes bytes)
-{
-    char *room = buffer_extend(text, encode_base64_length(bytes.len));
-
-    if (room)
-        encode_base64(bytes, room);
-}
-
 static void add_duration(struct buffer *text, struct bytes name, int64_t ms)
 {
     char digits[TTL_TEXT_SIZE];
@@ -58,14 +50,8 @@ static void add_head(const struct export_line *line, struct buffer *text)
     const struct engine_op *op = line->op;
     struct bytes type = value_content_type(op->entry.value);
 
-    if (utf8_valid(op->key)) {
-        buffer_add(text, BYTES("{\"key\":"));
-        buffer_add_json_string(text, op->key);
-    } else {
-        buffer_add(text, BYTES("{\"key_base64\":\""));
-        add_base64(text, op->key);
-        buffer_add_char(text, '"');
-    }
+    buffer_add_char(text, '{');
+    text_add_first(text, "key", op->key);
     add_duration(text, BYTES(",\"ttl\":"), op->entry.ttl_ms);
     if (op->entry.idle_ms != ENGINE_NO_IDLE)
         add_duration(text, BYTES(",\"idle\":"), op->entry.idle_ms);
@@ -89,7 +75,7 @@ static void add_step(struct export_line *line, struct buffer *text)
     if (line->form == EXPORT_JSON) {
         buffer_add(text, step);
     } else if (line->form == EXPORT_BASE64) {
-        add_base64(text, step);
+        text_add_base64(text, step);
     } else {
         room = buffer_extend(text, encode_json_text_length(step));
         if (room)

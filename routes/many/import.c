@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "routes/answer.h"
 #include "routes/many/batch.h"
 #include "routes/many/batch_op.h"
 #include "routes/many/batch_trip.h"
@@ -80,9 +81,7 @@ static void send_success(struct import *import)
                        (unsigned long long)import->total);
 
     import->answered = true;
-    http_reply_field(import->ex, "Content-Type", "application/json");
-    http_reply_field(import->ex, "Cache-Control", "no-store");
-    http_send_copy(import->ex, 200, bytes_of(text, (size_t)len));
+    answer_json(import->ex, 200, bytes_of(text, (size_t)len));
 }
 
 static void refuse(struct http_exchange *ex, unsigned status, const char *detail)
@@ -340,9 +339,11 @@ static struct import *create_import(struct http_exchange *ex)
     import->other = &import->sides[1];
     import->trip.session = thread->session;
     import->trip.loop = thread->loop;
-    import->trip.deadline_ns_each = thread->settings->cache_deadline_ms * NS_PER_MS;
+    import->trip.time_ns = thread->settings->cache_deadline_ms * NS_PER_MS;
+    import->trip.renews = true; /* an import has no deadline: only what hangs ends it */
     import->trip.over = trip_over;
     import->trip.context = import;
+    import->trip.time = &route_state(ex)->engine_time;
     for (int i = 0; i < 2; i++) {
         import->sides[i].capacity = TEXT_BYTES + HTTP_PIECE_MAX;
         import->sides[i].text = malloc(import->sides[i].capacity);

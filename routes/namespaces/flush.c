@@ -1,5 +1,10 @@
+/* flush.c - POST /flush: everything, a namespace, those of its entries that have
+ * a tag, or (flush_prefix.c) those whose keys begin in one way.
+ *
+ * What is wanted stands in the body, in the query, or in both if they agree.
+ * Threading: the exchange's. */
 #include "routes/access.h"
-#include "routes/body.h"
+#include "routes/json_members.h"
 #include "routes/outcome.h"
 #include "routes/problem.h"
 #include "routes/route.h"
@@ -11,12 +16,28 @@
 
 /* ---- Which entries ---- */
 
+/* BYTES_NONE: not given. */
+struct wanted {
+    struct bytes ns, tag, prefix;
+};
+
+static bool read_body(struct http_exchange *ex, struct wanted *wanted)
+{
+    const struct json_member members[] = {
+        { .name = "namespace", JSON_MEMBER_TEXT, .text = &wanted->ns },
+        { .name = "tag", JSON_MEMBER_TEXT, .text = &wanted->tag },
+        { .name = "prefix", JSON_MEMBER_TEXT, .text = &wanted->prefix },
+    };
+
+    return json_members_read(ex, http_body(ex), members, sizeof members / sizeof members[0]);
+}
+
 /* The query parameters stand in for members of the body. */
-static bool read_query(struct http_exchange *ex, struct body_flush *flush)
+static bool read_query(struct http_exchange *ex, struct wanted *wanted)
 {
     static const struct bytes names[] = { { "namespace", 9 }, { "tag", 3 }, { "prefix", 6 } };
     struct bytes values[3];
-    struct bytes *slots[3] = { &flush->ns, &flush->tag, &flush->prefix };
+    struct bytes *slots[3] = { &wanted->ns, &wanted->tag, &wanted->prefix };
     struct path_scratch *scratch = &route_state(ex)->scratch; /* no path here needs it */
 
     if (!route_parameters(ex, names, 3, values, (struct query_scratch){ (char *)scratch, sizeof *scratch }))
@@ -33,41 +54,41 @@ static bool read_query(struct http_exchange *ex, struct body_flush *flush)
 }
 
 /* The name of what is wrong, or BYTES_NONE with `*fault` untouched. */
-static struct bytes find_fault(const struct body_flush *flush, const char **fault)
+static struct bytes find_fault(const struct wanted *wanted, const char **fault)
 {
-    if (flush->ns.ptr && !path_namespace_valid(flush->ns)) {
+    if (wanted->ns.ptr && !path_namespace_valid(wanted->ns)) {
         *fault = path_outcome_detail(PATH_BAD_NAMESPACE);
         return BYTES("namespace");
     }
-    if ((flush->tag.ptr || flush->prefix.ptr) && !flush->ns.ptr) {
+    if ((wanted->tag.ptr || wanted->prefix.ptr) && !wanted->ns.ptr) {
         *fault = "needed with a tag or a prefix";
         return BYTES("namespace");
     }
-    if (flush->tag.ptr && flush->prefix.ptr) {
+    if (wanted->tag.ptr && wanted->prefix.ptr) {
         *fault = "not together with a tag";
         return BYTES("prefix");
     }
-    if (flush->tag.ptr && (flush->tag.len == 0 || flush->tag.len > ENGINE_TAG_BYTES_MAX)) {
+    if (wanted->tag.ptr && (wanted->tag.len == 0 || wanted->tag.len > ENGINE_TAG_BYTES_MAX)) {
         *fault = "a tag has 1 to 64 bytes";
         return BYTES("tag");
     }
     /* An empty one is a slip; a whole namespace is flushed without. */
-    if (flush->prefix.ptr && (flush->prefix.len == 0 || flush->prefix.len > PATH_KEY_MAX)) {
+    if (wanted->prefix.ptr && (wanted->prefix.len == 0 || wanted->prefix.len > PATH_KEY_MAX)) {
         *fault = "a prefix has 1 to 1024 bytes";
         return BYTES("prefix");
     }
     return BYTES_NONE;
 }
 
-static bool is_possible(struct http_exchange *ex, const struct body_flush *flush)
+static bool is_possible(struct http_exchange *ex, const struct wanted *wanted)
 {
     unsigned capabilities = route_thread(ex)->session->engine->capabilities;
-    bool possible = (!flush->tag.ptr || capabilities & ENGINE_CAN_TAG) &&
-                    (!flush->prefix.ptr || capabilities & ENGINE_CAN_LIST);
+    bool possible = (!wanted->tag.ptr || capabilities & ENGINE_CAN_TAG) &&
+                    (!wanted->prefix.ptr || capabilities & ENGINE_CAN_LIST);
 
     if (!possible)
         problem_send(ex, PROBLEM_NOT_SUPPORTED_BY_ENGINE,
-                     flush->tag.ptr ? "this engine has no tags; see GET /capabilities"
+                     wanted->tag.ptr ? "this engine has no tags; see GET /capabilities"
                                     : "this engine cannot list keys, nor find those of a prefix");
     return possible;
 }
@@ -96,31 +117,31 @@ static void finish(struct http_exchange *ex)
 
 void flush_begin(struct http_exchange *ex)
 {
-    http_accept_body(ex, FLUSH_BODY_MAX, BYTES("application/json"));
+    json_members_accept(ex, FLUSH_BODY_MAX);
 }
 
 void flush_complete(struct http_exchange *ex)
 {
     struct route_state *state = route_state(ex);
-    struct body_flush flush;
+    struct wanted wanted = { BYTES_NONE, BYTES_NONE, BYTES_NONE };
     const char *fault = NULL;
     struct bytes culprit;
 
-    if (!body_read_flush(ex, http_body(ex), &flush) || !read_query(ex, &flush))
+    if (!read_body(ex, &wanted) || !read_query(ex, &wanted))
         return;
-    culprit = find_fault(&flush, &fault);
+    culprit = find_fault(&wanted, &fault);
     if (culprit.ptr) {
         problem_send_about(ex, PROBLEM_BAD_REQUEST, culprit, fault);
         return;
     }
-    if (!access_check_flush(ex, flush.ns) || !is_possible(ex, &flush))
+    if (!access_check_flush(ex, wanted.ns) || !is_possible(ex, &wanted))
         return;
-    state->entry = (struct path_entry){ flush.ns, flush.prefix };
-    http_note_route(ex, state->route->name, flush.ns);
-    if (flush.prefix.ptr) {
+    state->entry = (struct path_entry){ wanted.ns, wanted.prefix };
+    http_note_route(ex, state->route->name, wanted.ns);
+    if (wanted.prefix.ptr) {
         flush_prefix(ex);
         return;
     }
-    state->op.tag = flush.tag;
+    state->op.tag = wanted.tag;
     route_submit(ex, ENGINE_FLUSH, finish);
 }

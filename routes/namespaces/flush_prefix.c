@@ -1,13 +1,15 @@
 /* flush_prefix.c - POST /flush with a prefix: a page of keys, all deleted in
  * one trip, the next page, until there is none.
  *
- * Each trip has CACHE_DEADLINE_MS of its own. Between two the thread serves
- * others (pause.h), so that a namespace of millions does
- * not hold up everybody else. Threading: the exchange's. */
+ * Keys where nothing stands but a lease is out are among them, for a delete
+ * voids the lease. Each trip has CACHE_DEADLINE_MS of its own. Between two the
+ * thread serves others (pause.h), so that a namespace of millions does not hold
+ * up everybody else. Threading: the exchange's. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "routes/crowd.h"
+#include "routes/namespaces/pages.h"
 #include "routes/outcome.h"
 #include "routes/pause.h"
 #include "routes/problem.h"
@@ -78,9 +80,7 @@ static void send_failure(struct http_exchange *ex, const struct engine_op *op)
 
 static void give_up(struct http_exchange *ex)
 {
-    const struct engine_op stopped = { .verb = ENGINE_LIST, .status = ENGINE_UNAVAILABLE, .detail = "shutting down" };
-
-    send_failure(ex, &stopped);
+    send_failure(ex, &pages_stopped);
 }
 
 /* ---- Steps ---- */
@@ -88,19 +88,14 @@ static void give_up(struct http_exchange *ex)
 static void finish_page(struct http_exchange *ex)
 {
     struct work *work = work_of(ex);
-    struct bytes cursor = work->listing.page->cursor;
+    bool more = pages_go_on(&work->listing, work->listing.page, work->cursor);
 
-    if (cursor.len > sizeof work->cursor)
-        cursor.len = 0; /* no engine makes one */
-    if (cursor.len > 0)
-        memcpy(work->cursor, cursor.ptr, cursor.len);
-    work->listing.cursor = bytes_of(work->cursor, cursor.len);
     free(work->listing.page);
     work->listing.page = NULL;
-    if (cursor.len == 0)
-        send_done(ex);
-    else
+    if (more)
         pause_take(work->pause);
+    else
+        send_done(ex);
 }
 
 static void finish_deletes(void *context)
@@ -161,18 +156,18 @@ void flush_prefix(struct http_exchange *ex)
 {
     struct route_state *state = route_state(ex);
     struct routes_thread *thread = route_thread(ex);
-    struct work *work = malloc(sizeof *work);
+    struct work *work = route_begin_work(ex, sizeof *work, end_work);
 
-    if (work) {
-        *work = (struct work){ .listing = { .prefix = state->entry.key, .limit = PAGE_KEYS } };
-        work->crowd = (struct crowd){ .session = thread->session, .finish = finish_deletes, .context = ex };
-        work->pause = pause_create(ex, ask, give_up);
-        state->entry.key = BYTES_NONE; /* a listing has none */
-        state->work = work;
-        state->end_work = end_work;
-    }
-    if (!work || !work->pause)
-        problem_send(ex, PROBLEM_OVERLOADED, "out of memory");
-    else
+    if (!work)
+        return;
+    work->listing = (struct engine_listing){ .prefix = state->entry.key, .limit = PAGE_KEYS, .with_leases = true };
+    work->crowd = (struct crowd){
+        .session = thread->session, .finish = finish_deletes, .context = ex, .time = &state->engine_time
+    };
+    work->pause = pause_create(ex, ask, give_up);
+    state->entry.key = BYTES_NONE; /* a listing has none */
+    if (work->pause)
         ask(ex);
+    else
+        problem_send(ex, PROBLEM_OVERLOADED, "out of memory");
 }

@@ -71,15 +71,9 @@ static bool read_parameters(struct http_exchange *ex, struct work *work)
     struct engine_listing *listing = &work->pages.listing;
 
     if (!route_parameters(ex, names, NAMES, values, (struct query_scratch){ decoded, sizeof decoded }) ||
-        !pages_read_limit(ex, values[LIMIT], &listing->limit))
+        !pages_read_limit(ex, values[LIMIT], &listing->limit) ||
+        !pages_read_prefix(ex, values[PREFIX], work->prefix, listing))
         return false;
-    if (values[PREFIX].len > PATH_KEY_MAX) {
-        problem_send_about(ex, PROBLEM_BAD_REQUEST, names[PREFIX], "longer than 1024 bytes, as no key is");
-        return false;
-    }
-    if (values[PREFIX].len > 0)
-        memcpy(work->prefix, values[PREFIX].ptr, values[PREFIX].len);
-    listing->prefix = bytes_of(work->prefix, values[PREFIX].len);
     if (!values[CURSOR].ptr)
         return true;
     if (!cursor_read(values[CURSOR], CURSOR_KIND, route_state(ex)->entry.ns, listing->prefix, work->pages.cursor,
@@ -93,7 +87,6 @@ static bool read_parameters(struct http_exchange *ex, struct work *work)
 
 void listing_answer(struct http_exchange *ex)
 {
-    struct route_state *state = route_state(ex);
     struct work *work;
 
     if (export_wanted(http_request(ex)->fields[HTTP_FIELD_ACCEPT])) {
@@ -105,14 +98,7 @@ void listing_answer(struct http_exchange *ex)
         problem_send(ex, PROBLEM_NOT_SUPPORTED_BY_ENGINE, "this engine cannot list keys; see GET /capabilities");
         return;
     }
-    work = malloc(sizeof *work);
-    if (!work) {
-        problem_send(ex, PROBLEM_OVERLOADED, "out of memory");
-        return;
-    }
-    work->pages = (struct pages){ .finish = NULL };
-    state->work = work;
-    state->end_work = end_work;
-    if (read_parameters(ex, work))
+    work = route_begin_work(ex, sizeof *work, end_work);
+    if (work && read_parameters(ex, work))
         pages_ask(ex, &work->pages, ENGINE_LIST, finish);
 }

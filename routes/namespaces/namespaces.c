@@ -63,19 +63,15 @@ static void end_work(struct http_exchange *ex)
 static struct work *create_work(struct http_exchange *ex)
 {
     struct routes_thread *thread = route_thread(ex);
-    struct work *work = calloc(1, sizeof *work);
+    struct work *work = route_begin_work(ex, sizeof *work, end_work);
 
-    if (!work) {
-        problem_send(ex, PROBLEM_OVERLOADED, "out of memory");
+    if (!work)
         return NULL;
-    }
     work->settings = settings_ref(thread->settings);
     work->access = access_of(ex, work->settings);
     work->pages.listing.limit = 1;
-    work->crowd = (struct crowd){ .session = thread->session, .context = ex };
+    work->crowd = (struct crowd){ .session = thread->session, .context = ex, .time = &route_state(ex)->engine_time };
     buffer_init(&work->text, PAGES_LIMIT_MAX * ITEM_MAX);
-    route_state(ex)->work = work;
-    route_state(ex)->end_work = end_work;
     return work;
 }
 

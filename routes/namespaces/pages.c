@@ -6,6 +6,23 @@
 #include "routes/problem.h"
 #include "service/base/clock.h"
 
+const struct engine_op pages_stopped = { .verb = ENGINE_LIST,
+                                         .status = ENGINE_UNAVAILABLE,
+                                         .detail = "shutting down" };
+
+bool pages_read_prefix(struct http_exchange *ex, struct bytes text, char memory[PATH_KEY_MAX],
+                       struct engine_listing *listing)
+{
+    if (text.len > PATH_KEY_MAX) {
+        problem_send_about(ex, PROBLEM_BAD_REQUEST, BYTES("prefix"), "longer than 1024 bytes, as no key is");
+        return false;
+    }
+    if (text.len > 0)
+        memcpy(memory, text.ptr, text.len);
+    listing->prefix = bytes_of(memory, text.len);
+    return true;
+}
+
 bool pages_read_limit(struct http_exchange *ex, struct bytes text, size_t *limit)
 {
     unsigned long long number = 0;
@@ -28,22 +45,28 @@ void pages_refuse_cursor(struct http_exchange *ex)
 
 static void give_up(struct http_exchange *ex)
 {
-    const struct engine_op stopped = { .verb = ENGINE_LIST, .status = ENGINE_UNAVAILABLE, .detail = "shutting down" };
-
-    outcome_send(ex, &stopped);
+    outcome_send(ex, &pages_stopped);
 }
 
-/* True when the engine is to go on where the empty page ends. */
-static bool goes_on(struct http_exchange *ex, struct pages *pages)
+bool pages_go_on(struct engine_listing *listing, const struct engine_page *page, char memory[ENGINE_CURSOR_MAX])
+{
+    size_t len = page->cursor.len <= ENGINE_CURSOR_MAX ? page->cursor.len : 0; /* no engine makes a longer one */
+
+    if (len > 0)
+        memcpy(memory, page->cursor.ptr, len);
+    listing->cursor = bytes_of(memory, len);
+    return len > 0;
+}
+
+/* True when the engine is to be asked again, for the page is empty and not the
+ * last. */
+static bool asks_again(struct http_exchange *ex, struct pages *pages)
 {
     struct engine_page *page = pages->listing.page;
-    bool more = route_state(ex)->op.status == ENGINE_OK && page->count == 0 && page->cursor.len > 0 &&
-                page->cursor.len <= sizeof pages->cursor && loop_now(route_thread(ex)->loop) < pages->until_ns;
 
-    if (!more)
+    if (route_state(ex)->op.status != ENGINE_OK || page->count > 0 ||
+        loop_now(route_thread(ex)->loop) >= pages->until_ns || !pages_go_on(&pages->listing, page, pages->cursor))
         return false;
-    memcpy(pages->cursor, page->cursor.ptr, page->cursor.len);
-    pages->listing.cursor = bytes_of(pages->cursor, page->cursor.len);
     pages->listing.page = NULL;
     free(page);
     return true;
@@ -53,7 +76,7 @@ static void take_page(struct http_exchange *ex)
 {
     struct pages *pages = route_state(ex)->work;
 
-    if (goes_on(ex, pages))
+    if (asks_again(ex, pages))
         pause_take(pages->pause);
     else if (route_state(ex)->op.status == ENGINE_MISMATCH)
         pages_refuse_cursor(ex);

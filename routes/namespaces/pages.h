@@ -23,6 +23,10 @@ struct pages {
     char cursor[ENGINE_CURSOR_MAX];
 };
 
+/* Reads ?prefix= into `memory`, where the listing finds it; false: answered. */
+bool pages_read_prefix(struct http_exchange *ex, struct bytes text, char memory[PATH_KEY_MAX],
+                       struct engine_listing *listing) MUST_CHECK;
+
 /* Reads ?limit=; false: answered. */
 bool pages_read_limit(struct http_exchange *ex, struct bytes text, size_t *limit) MUST_CHECK;
 
@@ -35,6 +39,14 @@ void pages_ask(struct http_exchange *ex, struct pages *pages, enum engine_verb v
 
 /* Answers 200 with the JSON in `text`, which is released. */
 void pages_send(struct http_exchange *ex, struct buffer *text);
+
+/* Lets `listing` go on where `page` ends; the cursor is kept in `memory`. False:
+ * that was the last page, and the listing would begin anew. */
+bool pages_go_on(struct engine_listing *listing, const struct engine_page *page,
+                 char memory[ENGINE_CURSOR_MAX]) MUST_CHECK;
+
+/* What became of a listing when the process stops. */
+extern const struct engine_op pages_stopped;
 
 /* What is inside; `pages` itself stays. */
 void pages_release(struct pages *pages);

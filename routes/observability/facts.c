@@ -89,6 +89,12 @@ static const struct fact_row {
                                        "Keys the server evicted since its start.", EXPOSITION_COUNTER },
     [ENGINE_FACT_SERVER_REPLICAS] = { "server_connected_replicas", "server_connected_replicas",
                                       "Replicas connected to the server.", EXPOSITION_GAUGE },
+    [ENGINE_FACT_SERVER_LAG] = { "server_replication_lag_seconds", "server_replication_lag_seconds",
+                                 "Since the server heard of its replica furthest behind.", EXPOSITION_GAUGE },
+    [ENGINE_FACT_SERVER_CONNECTIONS] = { "server_connections", "server_connections",
+                                         "Connections the server has, of all its clients.", EXPOSITION_GAUGE },
+    [ENGINE_FACT_SERVER_UPTIME] = { "server_uptime_seconds", "server_uptime_seconds", "Since the server's start.",
+                                    EXPOSITION_GAUGE },
     [ENGINE_FACT_SERVER_ITEMS] = { "server_items", "server_items", "Items the server holds.", EXPOSITION_GAUGE },
 };
 

@@ -9,9 +9,11 @@
 #define THREADS_MAX 256
 /* A minute, both its ends. */
 #define SAMPLES (60000 / METRICS_SAMPLE_MS + 1)
+#define STATUS_END 600
 
 struct metrics {
     struct metrics_names names;
+    uint8_t columns[STATUS_END]; /* by status */
     _Atomic uint64_t reloads[METRICS_FILES][2];
     uint64_t started_ns;
     struct {
@@ -41,18 +43,13 @@ unsigned metrics_status_at(unsigned column)
     return column < STATUSES ? statuses[column] : 0;
 }
 
-static unsigned column_of(unsigned status)
+static uint8_t search_column(unsigned status)
 {
-    unsigned low = 0, high = STATUSES;
+    unsigned column = 0;
 
-    while (low < high) {
-        unsigned middle = (low + high) / 2;
-        if (statuses[middle] < status)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < STATUSES && statuses[low] == status ? low : STATUSES;
+    while (column < STATUSES && statuses[column] != status)
+        column++;
+    return (uint8_t)column;
 }
 
 /* ---- Making ---- */
@@ -63,6 +60,8 @@ struct metrics *metrics_create(void)
 
     if (!metrics)
         return NULL;
+    for (unsigned status = 0; status < STATUS_END; status++)
+        metrics->columns[status] = search_column(status);
     metrics_names_init(&metrics->names);
     metrics->started_ns = clock_monotonic_ns();
     return metrics;
@@ -99,20 +98,37 @@ void metrics_request(struct metrics_thread *thread, unsigned route, enum http_me
                      const struct http_record *record)
 {
     uint64_t took = record->ended_ns > record->started_ns ? record->ended_ns - record->started_ns : 0;
+    unsigned column = STATUSES;
 
-    tally_add(&thread->received_bytes, record->received_bytes);
+    if (record->received_bytes > 0)
+        tally_add(&thread->received_bytes, record->received_bytes);
     if (record->status == 0)
         return;
-    tally_add(&thread->answered, 1);
+    if (record->status < STATUS_END)
+        column = thread->metrics->columns[record->status];
     tally_add(&thread->sent_bytes, record->sent_bytes);
-    tally_add(&thread->requests[route][method][column_of(record->status)], 1);
+    tally_add(&thread->requests[route][method][column], 1);
     histogram_record(&thread->request_times[route][method], took);
+}
+
+/* The next read is mostly of the same namespace as the last one. */
+static unsigned place_of(struct metrics_thread *thread, struct bytes ns)
+{
+    unsigned place;
+
+    if (ns.len > 0 && bytes_equal(ns, thread->last_ns))
+        return thread->last_place;
+    place = metrics_names_place(&thread->metrics->names, ns);
+    if (place != METRICS_OTHER) {
+        thread->last_ns = metrics_namespace_at(thread->metrics, place);
+        thread->last_place = place;
+    }
+    return place;
 }
 
 static void count_read(struct metrics_thread *thread, const struct engine_op *op)
 {
     enum metrics_read read;
-    unsigned place;
 
     if (op->status == ENGINE_OK)
         read = op->entry.stale ? METRICS_STALE : METRICS_HIT;
@@ -120,8 +136,7 @@ static void count_read(struct metrics_thread *thread, const struct engine_op *op
         read = METRICS_MISS;
     else
         return;
-    place = metrics_names_place(&thread->metrics->names, op->ns);
-    tally_add(&thread->reads[place][read], 1);
+    tally_add(&thread->reads[place_of(thread, op->ns)][read], 1);
 }
 
 void metrics_operation(void *context, const struct engine_op *op, uint64_t duration_ns)
@@ -170,12 +185,23 @@ struct bytes metrics_namespace_at(const struct metrics *metrics, unsigned index)
     return bytes_of(metrics->names.places[index].text, metrics->names.places[index].len);
 }
 
+static uint64_t total_of(const struct metrics_thread *thread)
+{
+    uint64_t total = 0;
+
+    for (unsigned route = 0; route < METRICS_ROUTES; route++)
+        for (unsigned method = 0; method < HTTP_METHODS; method++)
+            for (unsigned column = 0; column <= STATUSES; column++)
+                total += tally_read(&thread->requests[route][method][column]);
+    return total;
+}
+
 uint64_t metrics_request_total(const struct metrics *metrics)
 {
     uint64_t total = 0;
 
     for (unsigned i = 0; i < metrics->thread_count; i++)
-        total += tally_read(&metrics->threads[i]->answered);
+        total += total_of(metrics->threads[i]);
     return total;
 }
 

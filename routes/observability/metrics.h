@@ -39,7 +39,9 @@ struct metrics;
 struct metrics_thread {
     struct metrics *metrics;
     struct engine_session *session; /* for what is pending */
-    _Atomic uint64_t answered, received_bytes, sent_bytes, slow;
+    struct bytes last_ns;           /* that was read, if it has a place */
+    unsigned last_place;
+    _Atomic uint64_t received_bytes, sent_bytes, slow;
     _Atomic uint64_t denied[METRICS_DENIALS];
     _Atomic uint64_t reads[METRICS_NAMESPACES + 1][METRICS_READS];
     _Atomic uint64_t operations[ENGINE_VERBS][ENGINE_STATUSES];

@@ -11,6 +11,7 @@
 #include "routes/observability/metrics.h"
 
 #define METRICS_NAME_MAX 64
+#define METRICS_NAME_WORDS (METRICS_NAME_MAX / 8)
 /* More than twice the places, a power of two: searches are short. */
 #define METRICS_NAME_SLOTS 256
 
@@ -20,6 +21,7 @@ struct metrics_names {
     _Atomic uint8_t slots[METRICS_NAME_SLOTS]; /* place + 1; 0: free */
     struct {
         uint8_t len;
+        uint64_t words[METRICS_NAME_WORDS]; /* the text, for comparing: as many as its length needs */
         char text[METRICS_NAME_MAX];
     } places[METRICS_NAMESPACES];
 };

@@ -45,9 +45,11 @@ static void write_line(struct http_exchange *ex, uint64_t duration_ns)
     log_warn("slow", LOG_STRING("method", http_method_name(request->method)),
              LOG_STRING("route", state->route->name), LOG_BYTES("ns", state->entry.ns),
              LOG_STRING("verb", state->submissions > 0 ? engine_verb_name(state->op.verb) : NULL),
-             LOG_U64("ms", duration_ns / NS_PER_MS), LOG_U64("engine_ms", state->engine_ns / NS_PER_MS),
-             LOG_BYTES("request_id", request->id), LOG_BYTES("trace_id", trace.trace_id),
-             LOG_U64("left_out", log->left_out));
+             LOG_U64("ms", duration_ns / NS_PER_MS), LOG_U64("engine_ms", state->engine_time.ns / NS_PER_MS),
+             LOG_U64("operations", state->engine_time.operations),
+             LOG_BYTES("request_id", request->id),
+             LOG_BYTES("caller", bytes_of(state->caller_len > 0 ? state->caller : NULL, state->caller_len)),
+             LOG_BYTES("trace_id", trace.trace_id), LOG_U64("left_out", log->left_out));
     log->left_out = 0;
 }
 
@@ -60,7 +62,7 @@ void slow_log_record(struct http_exchange *ex, const struct http_record *record)
 
     if (threshold_ns == 0 || !state->route)
         return;
-    duration_ns = state->waits ? state->engine_ns : slow_log_duration(record);
+    duration_ns = state->waits ? state->engine_time.ns : slow_log_duration(record);
     if (duration_ns < threshold_ns)
         return;
     tally_add(&thread->metrics->slow, 1);

@@ -270,6 +270,8 @@ void stats_answer(struct http_exchange *ex)
     json_t *root = NULL;
     char *text;
 
+    if (!route_parameters(ex, NULL, 0, NULL, (struct query_scratch){ NULL, 0 }))
+        return;
     facts_gather(&facts, route_thread(ex)->session->engine);
     if (!facts.failed)
         root = document(ex, &facts);

@@ -4,8 +4,7 @@
  * numbers are exact: a reader whose numbers are doubles loses digits beyond
  * 2^53, so who counts that far must read them as integers.
  * Threading: the exchange's. */
-#include <stdlib.h>
-
+#include "routes/answer.h"
 #include "routes/json_members.h"
 #include "routes/outcome.h"
 #include "routes/policy.h"
@@ -13,40 +12,22 @@
 #include "routes/route.h"
 #include "service/base/buffer.h"
 
-#define COUNTER_BODY_MAX 4096
 #define COUNTER_TEXT_MAX 128
 #define TTL_NOT_GIVEN INT64_MIN
-
-static void end_work(struct http_exchange *ex)
-{
-    free(route_state(ex)->work);
-}
 
 /* A counter to submit; NULL: answered. It adds one, without bounds. */
 static struct engine_counter *begin_counter(struct http_exchange *ex)
 {
-    struct route_state *state = route_state(ex);
-    struct engine_counter *counter = calloc(1, sizeof *counter);
+    struct engine_counter *counter = route_begin_work(ex, sizeof *counter, NULL);
 
-    if (!counter) {
-        problem_send(ex, PROBLEM_OVERLOADED, "out of memory");
+    if (!counter)
         return NULL;
-    }
     counter->by = 1;
     counter->min = INT64_MIN;
     counter->max = INT64_MAX;
     counter->ttl_ms = TTL_NOT_GIVEN;
-    state->op.counter = counter;
-    state->work = counter;
-    state->end_work = end_work;
+    route_state(ex)->op.counter = counter;
     return counter;
-}
-
-static void send_json(struct http_exchange *ex, unsigned status, struct bytes body)
-{
-    http_reply_field(ex, "Content-Type", "application/json");
-    http_reply_field(ex, "Cache-Control", "no-store");
-    http_send_copy(ex, status, body);
 }
 
 static void send_counter(struct http_exchange *ex, unsigned status)
@@ -60,7 +41,7 @@ static void send_counter(struct http_exchange *ex, unsigned status)
     buffer_add_string(&text, "{\"value\":");
     buffer_add_i64(&text, counter->value);
     buffer_add_format(&text, ",\"ttl\":%s}\n", ttl);
-    send_json(ex, status, buffer_bytes(&text));
+    answer_json(ex, status, buffer_bytes(&text));
 }
 
 static void send_bound(struct http_exchange *ex)
@@ -105,23 +86,12 @@ static void finish(struct http_exchange *ex)
 static void finish_delete(struct http_exchange *ex)
 {
     if (route_state(ex)->op.status == ENGINE_OK)
-        send_json(ex, 200, BYTES("{\"deleted\":true}\n"));
+        answer_json(ex, 200, BYTES("{\"deleted\":true}\n"));
     else
         finish(ex);
 }
 
 /* ---- Handlers ---- */
-
-void counter_plain_begin(struct http_exchange *ex)
-{
-    (void)!route_parameters(ex, NULL, 0, NULL, (struct query_scratch){ NULL, 0 });
-}
-
-void counter_write_begin(struct http_exchange *ex)
-{
-    if (route_parameters(ex, NULL, 0, NULL, (struct query_scratch){ NULL, 0 }))
-        http_accept_body(ex, COUNTER_BODY_MAX, BYTES("application/json"));
-}
 
 void counter_read(struct http_exchange *ex)
 {

@@ -2,8 +2,7 @@
  *
  * What a key may do stands in each request, not in the service, so that a
  * changed limit needs no deployment. Threading: the exchange's. */
-#include <stdlib.h>
-
+#include "routes/answer.h"
 #include "routes/json_members.h"
 #include "routes/outcome.h"
 #include "routes/primitives/limit_fields.h"
@@ -11,7 +10,6 @@
 #include "routes/route.h"
 #include "service/base/buffer.h"
 
-#define LIMIT_BODY_MAX 4096
 #define LIMIT_TEXT_MAX 192
 
 #define LIMIT_HIGHEST INT64_C(1000000000)
@@ -52,9 +50,7 @@ static void send_rate(struct http_exchange *ex, const struct engine_rate *rate, 
     buffer_add_char(&text, '{');
     format_members(rate, &text);
     buffer_add_string(&text, "}\n");
-    http_reply_field(ex, "Content-Type", "application/json");
-    http_reply_field(ex, "Cache-Control", "no-store");
-    http_send_copy(ex, 200, buffer_bytes(&text));
+    answer_json(ex, 200, buffer_bytes(&text));
 }
 
 static void finish(struct http_exchange *ex)
@@ -68,11 +64,6 @@ static void finish(struct http_exchange *ex)
 }
 
 /* ---- The request ---- */
-
-static void end_work(struct http_exchange *ex)
-{
-    free(route_state(ex)->work);
-}
 
 static bool read_rate(struct http_exchange *ex, struct engine_rate *rate)
 {
@@ -102,26 +93,12 @@ static bool read_rate(struct http_exchange *ex, struct engine_rate *rate)
     return true;
 }
 
-void limit_take_begin(struct http_exchange *ex)
-{
-    if (route_parameters(ex, NULL, 0, NULL, (struct query_scratch){ NULL, 0 }))
-        http_accept_body(ex, LIMIT_BODY_MAX, BYTES("application/json"));
-}
-
 void limit_take(struct http_exchange *ex)
 {
-    struct route_state *state = route_state(ex);
-    struct engine_rate rate;
+    struct engine_rate *rate = route_begin_work(ex, sizeof *rate, NULL);
 
-    if (!read_rate(ex, &rate))
+    if (!rate || !read_rate(ex, rate))
         return;
-    state->work = malloc(sizeof rate);
-    if (!state->work) {
-        problem_send(ex, PROBLEM_OVERLOADED, "out of memory");
-        return;
-    }
-    state->end_work = end_work;
-    state->op.rate = state->work;
-    *state->op.rate = rate;
+    route_state(ex)->op.rate = rate;
     route_submit(ex, ENGINE_LIMIT_TAKE, finish);
 }

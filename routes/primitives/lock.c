@@ -7,6 +7,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "routes/answer.h"
 #include "routes/json_members.h"
 #include "routes/outcome.h"
 #include "routes/primitives/limit_fields.h"
@@ -17,7 +18,6 @@
 #include "service/base/buffer.h"
 #include "service/base/clock.h"
 
-#define LOCK_BODY_MAX 4096
 #define LOCK_TEXT_MAX 192
 #define LOCK_TTL_DEFAULT_MS 10000
 #define LOCK_TTL_LONGEST_MS (INT64_C(24) * 3600 * 1000)
@@ -43,28 +43,16 @@ static void end_work(struct http_exchange *ex)
 
 static struct lock_work *begin_work(struct http_exchange *ex)
 {
-    struct route_state *state = route_state(ex);
-    struct lock_work *work = calloc(1, sizeof *work);
+    struct lock_work *work = route_begin_work(ex, sizeof *work, end_work);
 
-    if (!work) {
-        problem_send(ex, PROBLEM_OVERLOADED, "out of memory");
+    if (!work)
         return NULL;
-    }
     work->ttl_ms = LOCK_TTL_DEFAULT_MS;
-    state->work = work;
-    state->end_work = end_work;
-    state->op.lock = &work->lock;
+    route_state(ex)->op.lock = &work->lock;
     return work;
 }
 
 /* ---- Answers ---- */
-
-static void send_json(struct http_exchange *ex, unsigned status, struct bytes body)
-{
-    http_reply_field(ex, "Content-Type", "application/json");
-    http_reply_field(ex, "Cache-Control", "no-store");
-    http_send_copy(ex, status, body);
-}
 
 /* `head` opens the object and ends with a comma, if it has members. */
 static void send_lock(struct http_exchange *ex, unsigned status, const char *head, const char *token)
@@ -81,7 +69,7 @@ static void send_lock(struct http_exchange *ex, unsigned status, const char *hea
     buffer_add_string(&text, "\"fence\":");
     buffer_add_u64(&text, lock->fence);
     buffer_add_format(&text, ",\"ttl\":%s}\n", ttl);
-    send_json(ex, status, buffer_bytes(&text));
+    answer_json(ex, status, buffer_bytes(&text));
 }
 
 static void send_held(struct http_exchange *ex)
@@ -191,11 +179,15 @@ static bool read_token(struct http_exchange *ex, struct lock_work *work)
 {
     struct bytes text = http_request(ex)->fields[HTTP_FIELD_LOCK_TOKEN];
 
-    if (lock_token_parse(text, work->lock.token))
-        return true;
-    problem_send_about(ex, PROBLEM_BAD_REQUEST, BYTES("Lock-Token"),
-                       text.ptr ? "not the 32 hexadecimal digits that a grant came with" : "missing");
-    return false;
+    if (!text.ptr) {
+        problem_send_about(ex, PROBLEM_BAD_REQUEST, BYTES("Lock-Token"), "missing");
+        return false;
+    }
+    /* What is no token is asked about as one that no grant came with: the
+     * answer is that of any other wrong one. */
+    if (!lock_token_parse(text, work->lock.token))
+        randombytes_buf(work->lock.token, sizeof work->lock.token);
+    return true;
 }
 
 static void finish_renew(struct http_exchange *ex)
@@ -256,7 +248,7 @@ static void finish_read(struct http_exchange *ex)
     if (op->status == ENGINE_OK)
         send_lock(ex, 200, "{\"held\":true,", NULL);
     else if (op->status == ENGINE_MISS)
-        send_json(ex, 200, BYTES("{\"held\":false}\n"));
+        answer_json(ex, 200, BYTES("{\"held\":false}\n"));
     else
         outcome_send(ex, op);
 }
@@ -265,17 +257,4 @@ void lock_read(struct http_exchange *ex)
 {
     if (begin_work(ex))
         route_submit(ex, ENGINE_LOCK_GET, finish_read);
-}
-
-/* ---- Header sections ---- */
-
-void lock_plain_begin(struct http_exchange *ex)
-{
-    (void)!route_parameters(ex, NULL, 0, NULL, (struct query_scratch){ NULL, 0 });
-}
-
-void lock_write_begin(struct http_exchange *ex)
-{
-    if (route_parameters(ex, NULL, 0, NULL, (struct query_scratch){ NULL, 0 }))
-        http_accept_body(ex, LOCK_BODY_MAX, BYTES("application/json"));
 }

@@ -25,6 +25,9 @@ struct lock_wait {
 
 /* ---- The queues: one for all locks of a hash, oldest first ---- */
 
+#define BIT(number) (UINT64_C(1) << (number))
+_Static_assert(LOCK_QUEUES == 64, "a bit for each queue");
+
 static const struct path_entry *lock_of(const struct lock_wait *wait)
 {
     return &route_state(wait->ex)->entry;
@@ -35,8 +38,9 @@ static bool same_lock(const struct path_entry *a, const struct path_entry *b)
     return bytes_equal(a->key, b->key) && bytes_equal(a->ns, b->ns);
 }
 
-/* FNV-1a (draft-eastlake-fnv); who makes locks collide only shares a queue. */
-static struct lock_queue *queue_for(struct routes_thread *thread, const struct path_entry *lock)
+/* FNV-1a (draft-eastlake-fnv); who makes locks collide only shares a queue. The
+ * same on all threads. */
+static unsigned queue_number(const struct path_entry *lock)
 {
     uint32_t hash = 2166136261u;
 
@@ -44,7 +48,7 @@ static struct lock_queue *queue_for(struct routes_thread *thread, const struct p
         hash = (hash ^ (unsigned char)lock->ns.ptr[i]) * 16777619u;
     for (size_t i = 0; i < lock->key.len; i++)
         hash = (hash ^ (unsigned char)lock->key.ptr[i]) * 16777619u;
-    return &thread->lock_queues[hash % LOCK_QUEUES];
+    return hash % LOCK_QUEUES;
 }
 
 static struct lock_wait *first_for(struct lock_wait *at, const struct path_entry *lock)
@@ -56,12 +60,14 @@ static struct lock_wait *first_for(struct lock_wait *at, const struct path_entry
 
 static void enqueue(struct lock_wait *wait)
 {
-    struct lock_queue *queue = queue_for(wait->thread, lock_of(wait));
+    unsigned number = queue_number(lock_of(wait));
+    struct lock_queue *queue = &wait->thread->lock_queues.by_hash[number];
 
     wait->queue = queue;
     wait->prev = queue->tail;
     *(queue->tail ? &queue->tail->next : &queue->head) = wait;
     queue->tail = wait;
+    atomic_fetch_or(&wait->thread->lock_queues.waited_in, BIT(number));
 }
 
 static void dequeue(struct lock_wait *wait)
@@ -71,6 +77,8 @@ static void dequeue(struct lock_wait *wait)
     *(wait->prev ? &wait->prev->next : &queue->head) = wait->next;
     *(wait->next ? &wait->next->prev : &queue->tail) = wait->prev;
     wait->queue = NULL;
+    if (!queue->head)
+        atomic_fetch_and(&wait->thread->lock_queues.waited_in, ~BIT(queue_number(lock_of(wait))));
 }
 
 /* ---- Sleeping ---- */
@@ -125,22 +133,54 @@ bool lock_wait_sleep(struct lock_wait *wait, int64_t held_ms)
     return true;
 }
 
-void lock_wait_wake(struct routes_thread *thread, const struct path_entry *lock)
-{
-    struct lock_wait *first = first_for(queue_for(thread, lock)->head, lock);
+/* ---- Waking ---- */
 
-    if (!first)
-        return;
+static void wake(struct lock_wait *first)
+{
     first->woken = !first->asleep;
     if (first->asleep)
         sleep_for(first, 0);
+}
+
+/* Other threads saw locks of these queues released. Their names did not come
+ * along: the first of each lock there is tries. */
+static void take_releases(struct loop_message *message)
+{
+    struct lock_queues *queues =
+        (struct lock_queues *)(void *)((char *)message - offsetof(struct lock_queues, message));
+    uint64_t released = atomic_exchange(&queues->released, 0);
+
+    for (unsigned number = 0; number < LOCK_QUEUES; number++) {
+        struct lock_wait *head = queues->by_hash[number].head;
+
+        for (struct lock_wait *at = head; at && released & BIT(number); at = at->next)
+            if (first_for(head, lock_of(at)) == at)
+                wake(at);
+    }
+}
+
+void lock_wait_wake(struct routes_thread *thread, const struct path_entry *lock)
+{
+    unsigned number = queue_number(lock);
+    struct lock_wait *first = first_for(thread->lock_queues.by_hash[number].head, lock);
+
+    if (first)
+        wake(first);
+    for (struct routes_thread *other = thread->next; other != thread; other = other->next) {
+        struct lock_queues *queues = &other->lock_queues;
+
+        if (!(atomic_load(&queues->waited_in) & BIT(number)) || atomic_fetch_or(&queues->released, BIT(number)) != 0)
+            continue;
+        queues->message.fn = take_releases;
+        loop_post(other->loop, &queues->message);
+    }
 }
 
 void lock_wait_abandon(struct routes_thread *thread)
 {
     for (size_t i = 0; i < LOCK_QUEUES; i++) {
         struct lock_wait *next;
-        for (struct lock_wait *at = thread->lock_queues[i].head; at; at = next) {
+        for (struct lock_wait *at = thread->lock_queues.by_hash[i].head; at; at = next) {
             next = at->next;
             if (at->asleep)
                 at->give_up(at->ex);

@@ -6,12 +6,11 @@
  * 100 ms, and when the holder's time is over; the others look only whether it
  * is their turn, their time is over, their client has gone or the service
  * drains. So what a lock costs the engine grows with the threads, not with the
- * requests that wait for it. A release that this thread sees wakes the first
- * at once.
+ * requests that wait for it. A release that this replica sees wakes the first
+ * of each of its threads at once.
  *
  * No order is promised: a request that comes as the lock becomes free may have
- * it before those that wait, and threads and replicas know nothing of each
- * other's queues.
+ * it before those that wait, and replicas know nothing of each other's queues.
  *
  * Threading: the service thread's. Ownership: the wait is its creator's, who
  * destroys it before the exchange ends. */
@@ -39,7 +38,8 @@ void lock_wait_destroy(struct lock_wait *wait);
  * the time is over. */
 bool lock_wait_sleep(struct lock_wait *wait, int64_t held_ms) MUST_CHECK;
 
-/* A lock was released through this thread. */
+/* A lock was released through this thread: wakes the first that waits for it
+ * here, and on each other thread. */
 void lock_wait_wake(struct routes_thread *thread, const struct path_entry *lock);
 
 /* The loop has ended: all who sleep give up. */

@@ -1,11 +1,6 @@
 #include "routes/text/field.h"
 
-/* tchar, RFC 9110 section 5.6.2 */
-static const bool token_byte[256] = {
-    ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['0' ... '9'] = true, ['!'] = true, ['#'] = true, ['$'] = true,
-    ['%'] = true,         ['&'] = true,         ['\''] = true,        ['*'] = true, ['+'] = true, ['-'] = true,
-    ['.'] = true,         ['^'] = true,         ['_'] = true,         ['`'] = true, ['|'] = true, ['~'] = true,
-};
+#include "service/base/tchar.h"
 
 static void skip(struct bytes *rest, size_t len)
 {
@@ -30,7 +25,7 @@ struct bytes field_take_token(struct bytes *rest)
 {
     struct bytes token = bytes_of(rest->ptr, 0);
 
-    while (token.len < rest->len && token_byte[(unsigned char)rest->ptr[token.len]])
+    while (token.len < rest->len && is_tchar(rest->ptr[token.len]))
         token.len++;
     if (token.len > 0)
         skip(rest, token.len);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "routes/text/hex.h"
+#include "service/base/ttl.h"
 
 static void skip_blanks(struct json_reader *reader)
 {
@@ -57,6 +58,17 @@ static enum json_kind kind_of(char c)
     }
 }
 
+static bool is_plain(struct bytes span)
+{
+    return !memchr(span.ptr, '\\', span.len);
+}
+
+/* Without the quotes; what is meant, where there are no escapes. */
+static struct bytes inside(struct bytes span)
+{
+    return bytes_of(span.ptr + 1, span.len - 2);
+}
+
 /* Takes the value that comes next. */
 static bool take_value(struct json_reader *reader, struct bytes *span)
 {
@@ -83,9 +95,9 @@ static bool take_name(struct json_reader *reader, struct bytes *name)
         return fail(reader, "a name in double quotes must follow");
     if (!take_value(reader, &span))
         return false;
-    *name = json_string_inside(span);
+    *name = inside(span);
     /* Six characters decode to at least one byte. */
-    if (json_string_is_plain(span) || name->len > (size_t)6 * JSON_NAME_MAX)
+    if (is_plain(span) || name->len > (size_t)6 * JSON_NAME_MAX)
         return true;
     char decoded[6 * JSON_NAME_MAX + 2];
     if (json_string_decode(span, decoded, &len) && len <= sizeof reader->name) {
@@ -127,14 +139,18 @@ bool json_reader_close(struct json_reader *reader)
     return reader->at == reader->end || fail(reader, "something follows the value");
 }
 
-enum json_pick json_reader_pick(struct json_reader *reader, const struct bytes *names, size_t count,
-                                struct json_item *items, struct bytes *culprit)
+enum json_pick json_reader_pick(struct json_reader *reader, struct bytes text, const struct bytes *names,
+                                size_t count, struct json_item *items, struct bytes *culprit)
 {
     struct json_item item;
     enum json_step step;
 
     for (size_t i = 0; i < count; i++)
         items[i].span = BYTES_NONE;
+    if (!json_reader_open(reader, text))
+        return JSON_PICK_FAULT;
+    if (!reader->is_object)
+        return JSON_PICK_NO_OBJECT;
     while ((step = json_reader_next(reader, &item)) == JSON_ITEM) {
         size_t i = 0;
 
@@ -147,15 +163,10 @@ enum json_pick json_reader_pick(struct json_reader *reader, const struct bytes *
             return JSON_PICK_DUPLICATE;
         items[i] = item;
     }
-    return step == JSON_END ? JSON_PICK_OK : JSON_PICK_FAULT;
+    return step == JSON_END && json_reader_close(reader) ? JSON_PICK_OK : JSON_PICK_FAULT;
 }
 
 /* ---- Strings ---- */
-
-bool json_string_is_plain(struct bytes span)
-{
-    return !memchr(span.ptr, '\\', span.len);
-}
 
 static unsigned read_hex4(const char *p)
 {
@@ -249,6 +260,16 @@ bool json_string_decode(struct bytes span, char *out, size_t *len)
     return true;
 }
 
+const char *json_item_text(const struct json_item *item, struct bytes *text)
+{
+    if (item->kind != JSON_KIND_STRING)
+        return "not a string";
+    *text = inside(item->span);
+    return is_plain(item->span) || json_string_decode(item->span, (char *)(uintptr_t)text->ptr, &text->len)
+               ? NULL
+               : "a lone surrogate stands for no character";
+}
+
 /* ---- Numbers ---- */
 
 bool json_number_i64(struct bytes span, int64_t *number)
@@ -275,4 +296,24 @@ bool json_number_double(struct bytes span, double *number)
     text[span.len] = '\0';
     *number = strtod(text, NULL);
     return true;
+}
+
+const char *json_item_ttl(const struct json_item *item, int64_t *ttl_ms)
+{
+    struct bytes text = BYTES_NONE;
+    const char *fault;
+    double seconds;
+
+    switch (item->kind) {
+    case JSON_KIND_NULL:
+        *ttl_ms = TTL_NONE;
+        return NULL;
+    case JSON_KIND_NUMBER:
+        return json_number_double(item->span, &seconds) ? ttl_from_seconds(seconds, ttl_ms) : "too long for a number";
+    case JSON_KIND_STRING:
+        fault = json_item_text(item, &text);
+        return fault ? fault : ttl_parse(text, ttl_ms);
+    default:
+        return "neither a number of seconds, nor a text like \"90s\", nor null";
+    }
 }

@@ -51,25 +51,27 @@ enum json_step json_reader_next(struct json_reader *reader, struct json_item *it
 /* After JSON_END: whether only blanks follow, else there is a fault. */
 bool json_reader_close(struct json_reader *reader) MUST_CHECK;
 
-enum json_pick { JSON_PICK_OK, JSON_PICK_FAULT, JSON_PICK_UNKNOWN, JSON_PICK_DUPLICATE };
+enum json_pick { JSON_PICK_OK, JSON_PICK_FAULT, JSON_PICK_NO_OBJECT, JSON_PICK_UNKNOWN, JSON_PICK_DUPLICATE };
 
-/* Reads all members of an object into `items` by their place in `names`; one
- * that is not there has a NULL span. No name may stand twice, and each must be
- * one of `names`, at most 64 of them; `*culprit` is the one that is not. */
-enum json_pick json_reader_pick(struct json_reader *reader, const struct bytes *names, size_t count,
-                                struct json_item *items, struct bytes *culprit) MUST_CHECK;
+/* Reads the object that is all of `text`: its members into `items` by their
+ * place in `names`; one that is not there has a NULL span. No name may stand
+ * twice, and each must be one of `names`; `*culprit` is the one that is not.
+ * FAULT: see reader->fault. */
+enum json_pick json_reader_pick(struct json_reader *reader, struct bytes text, const struct bytes *names,
+                                size_t count, struct json_item *items, struct bytes *culprit) MUST_CHECK;
+
+/* ---- Values. What is no good is told in a static text, else NULL ---- */
+
+/* A string, decoded where it lies: the text must be the caller's to write to. */
+const char *json_item_text(const struct json_item *item, struct bytes *text) MUST_CHECK;
+
+/* A time to live: a number of seconds, a text as in ttl.h, or null: TTL_NONE. */
+const char *json_item_ttl(const struct json_item *item, int64_t *ttl_ms) MUST_CHECK;
 
 /* Decodes the string `span`, quotes included, into `out`, which must hold
  * span.len bytes and may be where the span lies. False for a lone surrogate,
  * which stands for no character (RFC 8259 section 8.2). */
 bool json_string_decode(struct bytes span, char *out, size_t *len) MUST_CHECK;
-
-/* The inside of a string span without escapes needs no decoding. */
-bool json_string_is_plain(struct bytes span);
-static inline struct bytes json_string_inside(struct bytes span)
-{
-    return bytes_of(span.ptr + 1, span.len - 2);
-}
 
 /* A number that is an integer as written, `-?[0-9]+`, of 64 bits. */
 bool json_number_i64(struct bytes span, int64_t *number) MUST_CHECK;

@@ -3,8 +3,8 @@
 #include <stdint.h>
 
 #include "routes/text/hex.h"
-#include "routes/text/swar.h"
-#include "routes/text/utf8.h"
+#include "service/base/swar.h"
+#include "service/base/utf8.h"
 
 /* What may come next, blanks apart. */
 enum expect {

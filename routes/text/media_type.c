@@ -1,7 +1,7 @@
 #include "routes/text/media_type.h"
 
 #include "routes/text/field.h"
-#include "routes/text/utf8.h"
+#include "service/base/utf8.h"
 #include "service/base/value.h"
 
 _Static_assert(VALUE_CONTENT_TYPE_MAX == 255, "the text of media_type_fault() names the limit");

@@ -106,6 +106,11 @@ void access_record_set_id(struct access_record *record, struct bytes id)
     record->id_len = copy_text(record->id, id);
 }
 
+void access_record_set_caller(struct access_record *record, struct bytes label)
+{
+    record->caller_len = copy_text(record->caller, label);
+}
+
 void access_record_set_trace(struct access_record *record, struct bytes trace_id, struct bytes parent_id)
 {
     memcpy(record->trace_id, trace_id.ptr, ACCESS_TRACE_ID_LEN);

@@ -45,10 +45,12 @@ struct access_record {
     uint16_t peer_family; /* AF_INET, AF_INET6, AF_UNIX; 0: not known */
     uint8_t ns_len;
     uint8_t id_len;
+    uint8_t caller_len;
     uint8_t traced; /* trace_id and parent_id are set */
     unsigned char peer[16];
     char ns[ACCESS_TEXT_MAX];
     char id[ACCESS_TEXT_MAX];
+    char caller[ACCESS_TEXT_MAX]; /* the label of a token, never a token */
     char trace_id[ACCESS_TRACE_ID_LEN];
     char parent_id[ACCESS_PARENT_ID_LEN];
 };
@@ -97,6 +99,7 @@ void access_lane_commit(struct access_lane *lane);
 /* Copied, cut to ACCESS_TEXT_MAX. */
 void access_record_set_ns(struct access_record *record, struct bytes ns);
 void access_record_set_id(struct access_record *record, struct bytes id);
+void access_record_set_caller(struct access_record *record, struct bytes label);
 /* Of these lengths. */
 void access_record_set_trace(struct access_record *record, struct bytes trace_id, struct bytes parent_id);
 /* NULL is allowed. */

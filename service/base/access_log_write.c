@@ -9,9 +9,9 @@
 
 #include "service/base/clock.h"
 
-/* A record's line at its longest: two texts of which each byte takes six, and
+/* A record's line at its longest: three texts of which each byte takes six, and
  * everything else. Also what is kept free for one, so a batch never splits. */
-#define RECORD_LINE_MAX (2 * 6 * ACCESS_TEXT_MAX + 800)
+#define RECORD_LINE_MAX (3 * 6 * ACCESS_TEXT_MAX + 800)
 _Static_assert(RECORD_LINE_MAX <= LOG_LINE_MAX, "a line fits a batch");
 
 /* How long one wait for the log's reader lasts before the end is looked for. */
@@ -95,14 +95,18 @@ void access_log_write_record(struct access_log *log, const struct access_record 
         LOG_U64("duration_us", record->duration_ns / NS_PER_US),
         LOG_BYTES("request_id", bytes_of(record->id_len > 0 ? record->id : NULL, record->id_len)),
         LOG_STRING("peer", peer_text(record, peer)),
+    };
+    const struct log_field caller = LOG_BYTES("caller", bytes_of(record->caller, record->caller_len));
+    const struct log_field trace[] = {
         LOG_BYTES("trace_id", bytes_of(record->trace_id, ACCESS_TRACE_ID_LEN)),
         LOG_BYTES("parent_id", bytes_of(record->parent_id, ACCESS_PARENT_ID_LEN)),
     };
-    size_t count = sizeof fields / sizeof fields[0] - (record->traced ? 0 : 2);
     struct buffer *line = begin_line(log);
 
     log_line_begin(line, realtime_ns, record->status >= 500 ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "request");
-    add_fields(line, fields, count);
+    add_fields(line, fields, sizeof fields / sizeof fields[0]);
+    add_fields(line, &caller, record->caller_len > 0 ? 1 : 0);
+    add_fields(line, trace, record->traced ? 2 : 0);
     log_line_end(line);
 }
 

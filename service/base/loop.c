@@ -13,6 +13,10 @@ struct loop {
     uv_async_t wake;
     uv_prepare_t before_wait;
     uv_idle_t again; /* while active, the wait returns at once */
+    bool skip_wait;  /* the coming one */
+    uv_check_t after_wait;
+    struct loop_timer *due, **due_end; /* whose time has passed, oldest first */
+    struct loop_timer *serving;        /* those of them that this turn fires */
     uint64_t now_ns; /* 0: not read in this turn */
     struct loop_hook *hooks;
     _Atomic(struct loop_message *) posted; /* newest first */
@@ -29,6 +33,7 @@ struct loop_timer {
     uv_timer_t timer; /* first: freed through the handle */
     loop_timer_fn *fn;
     void *context;
+    struct loop_timer *next_due, **due_slot; /* its place among those that are due; NULL: it is not */
 };
 
 struct loop_signal {
@@ -53,6 +58,11 @@ struct loop_lookup {
 
 /* ---- The loop ---- */
 
+static void pass(uv_idle_t *again)
+{
+    (void)again;
+}
+
 static void run_hooks(uv_prepare_t *prepare)
 {
     struct loop *loop = prepare->data;
@@ -60,6 +70,11 @@ static void run_hooks(uv_prepare_t *prepare)
     for (struct loop_hook *hook = loop->hooks; hook; hook = hook->next)
         hook->fn(hook->context);
     loop->now_ns = 0;
+    if (loop->skip_wait)
+        uv_idle_start(&loop->again, pass);
+    else
+        uv_idle_stop(&loop->again);
+    loop->skip_wait = false;
 }
 
 /* The stack of posted messages is newest first; they are served oldest first. */
@@ -93,10 +108,7 @@ static void serve_posted(uv_async_t *wake)
         uv_stop(&loop->uv);
 }
 
-static void stop_idling(uv_idle_t *again)
-{
-    uv_idle_stop(again);
-}
+static void serve_due(uv_check_t *after_wait);
 
 struct loop *loop_create(void)
 {
@@ -110,8 +122,11 @@ struct loop *loop_create(void)
         goto fail_loop;
     uv_prepare_init(&loop->uv, &loop->before_wait);
     uv_idle_init(&loop->uv, &loop->again);
+    uv_check_init(&loop->uv, &loop->after_wait);
     loop->wake.data = loop->before_wait.data = loop;
+    loop->due_end = &loop->due;
     uv_prepare_start(&loop->before_wait, run_hooks);
+    uv_check_start(&loop->after_wait, serve_due);
     return loop;
 
 fail_loop:
@@ -142,7 +157,7 @@ static void close_leftover(uv_handle_t *handle, void *context)
 {
     const struct loop *loop = context;
     bool own = handle == (const uv_handle_t *)&loop->wake || handle == (const uv_handle_t *)&loop->before_wait ||
-               handle == (const uv_handle_t *)&loop->again;
+               handle == (const uv_handle_t *)&loop->again || handle == (const uv_handle_t *)&loop->after_wait;
 
     if (!uv_is_closing(handle))
         uv_close(handle, own ? NULL : free_handle);
@@ -174,7 +189,7 @@ void loop_renew_now(struct loop *loop)
 
 void loop_skip_wait(struct loop *loop)
 {
-    uv_idle_start(&loop->again, stop_idling);
+    loop->skip_wait = true;
 }
 
 /* ---- Descriptors ---- */
@@ -231,16 +246,70 @@ void loop_io_remove(struct loop_io *io)
 
 /* ---- Timers ---- */
 
+static struct loop *loop_of(const struct loop_timer *timer)
+{
+    return (struct loop *)timer->timer.loop; /* its first member */
+}
+
+static void fire(struct loop_timer *timer)
+{
+    /* Timers run before the hooks have ended the last turn: with its time, a
+     * timer could find that it has fired too early. */
+    loop_of(timer)->now_ns = 0;
+    timer->fn(timer->context);
+}
+
 static void on_timer(uv_timer_t *uv_timer)
 {
-    struct loop_timer *timer = (struct loop_timer *)uv_timer;
-    struct loop *loop = (struct loop *)uv_timer->loop; /* its first member */
+    fire((struct loop_timer *)uv_timer);
+}
 
-    /* Timers run before the hooks have ended the last turn: with its time, a
-     * timer could find that it has fired too early and do so again at once,
-     * for ever. */
-    loop->now_ns = 0;
-    timer->fn(timer->context);
+static void leave_due(struct loop_timer *timer)
+{
+    struct loop *loop = loop_of(timer);
+
+    if (!timer->due_slot)
+        return;
+    *timer->due_slot = timer->next_due;
+    if (timer->next_due)
+        timer->next_due->due_slot = timer->due_slot;
+    else if (loop->due_end == &timer->next_due)
+        loop->due_end = timer->due_slot;
+    timer->due_slot = NULL;
+}
+
+/* Not by a libuv timer of no delay: set in another's callback it fires among
+ * those of the same turn where libuv is older than 1.45, and one that sets
+ * itself again keeps the loop from everything else. */
+static void join_due(struct loop_timer *timer)
+{
+    struct loop *loop = loop_of(timer);
+
+    timer->next_due = NULL;
+    timer->due_slot = loop->due_end;
+    *loop->due_end = timer;
+    loop->due_end = &timer->next_due;
+    loop_skip_wait(loop);
+}
+
+/* After the wait, so descriptors and messages had their turn. What joins
+ * meanwhile is for the next turn. */
+static void serve_due(uv_check_t *after_wait)
+{
+    struct loop *loop = (struct loop *)after_wait->loop;
+
+    if (!loop->due)
+        return;
+    loop->serving = loop->due;
+    loop->serving->due_slot = &loop->serving;
+    loop->due = NULL;
+    loop->due_end = &loop->due;
+    while (loop->serving) {
+        struct loop_timer *timer = loop->serving;
+
+        leave_due(timer);
+        fire(timer);
+    }
 }
 
 struct loop_timer *loop_timer_create(struct loop *loop, loop_timer_fn *fn, void *context)
@@ -261,23 +330,31 @@ void loop_timer_at(struct loop_timer *timer, uint64_t at_ns)
     uint64_t at_ms = at_ns / NS_PER_MS + (at_ns % NS_PER_MS != 0);
     uint64_t now_ms = uv_now(timer->timer.loop);
 
-    uv_timer_start(&timer->timer, on_timer, at_ms > now_ms ? at_ms - now_ms : 0, 0);
+    loop_timer_stop(timer);
+    if (at_ms > now_ms)
+        uv_timer_start(&timer->timer, on_timer, at_ms - now_ms, 0);
+    else
+        join_due(timer);
 }
 
 void loop_timer_every(struct loop_timer *timer, uint64_t every_ms)
 {
+    leave_due(timer);
     uv_timer_start(&timer->timer, on_timer, every_ms, every_ms);
 }
 
 void loop_timer_stop(struct loop_timer *timer)
 {
+    leave_due(timer);
     uv_timer_stop(&timer->timer);
 }
 
 void loop_timer_destroy(struct loop_timer *timer)
 {
-    if (timer)
-        uv_close((uv_handle_t *)&timer->timer, free_handle);
+    if (!timer)
+        return;
+    leave_due(timer);
+    uv_close((uv_handle_t *)&timer->timer, free_handle);
 }
 
 /* ---- Hooks ---- */

@@ -68,7 +68,9 @@ typedef void loop_timer_fn(void *context);
 struct loop_timer *loop_timer_create(struct loop *loop, loop_timer_fn *fn, void *context) MUST_CHECK;
 
 /* Fires once at monotonic `at_ns`, rounded up to the millisecond; replaces an
- * earlier setting. A time that has passed fires in the next turn. */
+ * earlier setting. A time that has passed fires after the next wait, which does
+ * not last: between two firings descriptors and messages have their turn,
+ * however often a timer is set so. */
 void loop_timer_at(struct loop_timer *timer, uint64_t at_ns);
 
 /* Fires every `every_ms`, the first time after one interval. */

@@ -1,5 +1,6 @@
 #include "service/config/policies.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "service/config/policies_private.h"
@@ -94,9 +95,16 @@ const struct file_stamp *policies_stamp(const struct policies *policies)
     return &policies->stamp;
 }
 
-void policies_destroy(struct policies *policies)
+struct policies *policies_ref(struct policies *policies)
 {
-    free(policies);
+    atomic_fetch_add_explicit(&policies->refs, 1, memory_order_relaxed);
+    return policies;
+}
+
+void policies_unref(struct policies *policies)
+{
+    if (policies && atomic_fetch_sub_explicit(&policies->refs, 1, memory_order_acq_rel) == 1)
+        free(policies);
 }
 
 const char *policy_tier_name(enum policy_tier tier)

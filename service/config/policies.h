@@ -19,8 +19,8 @@
  *   ephemeral  60 s         5 s to 3600 s
  *   session    30 min       any              sliding by default_ttl, 1000 entries
  *
- * Ownership: policies_read() gives one object, which settings then own.
- * Threading: immutable once made. */
+ * Ownership: policies_read() gives one reference, which settings then own.
+ * Threading: immutable once made, but for the count, which is atomic. */
 #pragma once
 
 #include <stdbool.h>
@@ -66,7 +66,8 @@ struct policies *policies_read(const char *path, struct settings_report *report)
 /* The same from the text of a file that is called `path` in faults. */
 struct policies *policies_parse(struct bytes text, const char *path, struct settings_report *report) MUST_CHECK;
 
-void policies_destroy(struct policies *policies); /* NULL is allowed */
+struct policies *policies_ref(struct policies *policies);
+void policies_unref(struct policies *policies); /* NULL is allowed */
 
 /* The policy of namespace `ns`, or NULL. `policies` may be NULL. */
 const struct policy *policies_find(const struct policies *policies, struct bytes ns);

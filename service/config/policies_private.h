@@ -6,6 +6,7 @@
 #include "service/config/policies.h"
 
 struct policies {
+    _Atomic unsigned refs;
     struct file_stamp stamp;
     uint64_t prefix_lengths[2]; /* bit n: there is a prefix of n bytes, 0 to 64 */
     size_t count, exact;        /* items[0, exact) are exact names, the rest prefixes; each part sorted */

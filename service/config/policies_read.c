@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "service/config/policies_private.h"
@@ -292,6 +293,7 @@ struct policies *policies_parse(struct bytes text, const char *path, struct sett
         return NULL;
     policies = calloc(1, sizeof *policies + json_object_size(document) * sizeof policies->items[0]);
     if (policies) {
+        atomic_init(&policies->refs, 1);
         read_all(policies, document, path, report);
         policies_settle(policies);
     } else {
@@ -300,7 +302,7 @@ struct policies *policies_parse(struct bytes text, const char *path, struct sett
     json_decref(document);
     if (faults_of(report) == before)
         return policies;
-    policies_destroy(policies);
+    policies_unref(policies);
     return NULL;
 }
 

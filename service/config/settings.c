@@ -30,8 +30,8 @@ static void destroy(struct settings *settings)
         free(private->paths[id]);
     }
     if (private) {
-        policies_destroy(private->policies);
-        tokens_destroy(private->tokens);
+        policies_unref(private->policies);
+        tokens_unref(private->tokens);
     }
     free(private);
     free(settings);
@@ -194,26 +194,19 @@ static void read_option(struct settings *settings, enum option_id id, struct set
         (void)read_text(settings, id, default_text, report);
 }
 
-/* The JSON files that settings name. */
-static void read_documents(struct settings *settings, struct settings_report *report)
-{
-    if (settings->cache_namespaces_file)
-        settings->policies = settings->private->policies = policies_read(settings->cache_namespaces_file, report);
-    if (settings->cache_tokens_file)
-        settings->tokens = settings->private->tokens = tokens_read(settings->cache_tokens_file, report);
-}
-
-/* All fields, and what follows from them. The settings, or NULL on a fault. */
-static const struct settings *finish(struct settings *settings, struct settings_report *report)
+/* All fields, and what follows from them. */
+static void read_options(struct settings *settings, struct settings_report *report)
 {
     for (int id = 0; id < OPTION_COUNT; id++)
         read_option(settings, (enum option_id)id, report);
     settings_settle(settings, report);
-    read_documents(settings, report);
-    if (!settings_report_has_faults(report))
-        return settings;
-    destroy(settings);
-    return NULL;
+}
+
+/* Takes the JSON files' contents over. */
+static void put_documents(struct settings *settings, struct policies *policies, struct tokens *tokens)
+{
+    settings->policies = settings->private->policies = policies;
+    settings->tokens = settings->private->tokens = tokens;
 }
 
 const struct settings *settings_load(char *const *environment, struct settings_report *report)
@@ -223,22 +216,99 @@ const struct settings *settings_load(char *const *environment, struct settings_r
     if (!settings)
         return NULL;
     gather(settings, environment, report);
-    return finish(settings, report);
+    read_options(settings, report);
+    put_documents(settings,
+                  settings->cache_namespaces_file ? policies_read(settings->cache_namespaces_file, report) : NULL,
+                  settings->cache_tokens_file ? tokens_read(settings->cache_tokens_file, report) : NULL);
+    if (!settings_report_has_faults(report))
+        return settings;
+    destroy(settings);
+    return NULL;
 }
 
-const struct settings *settings_reload(const struct settings *old, struct settings_report *report)
+/* ---- Reading again: each file on its own ---- */
+
+static size_t faults_of(const struct settings_report *report)
+{
+    return report->faults.count + report->faults.dropped;
+}
+
+/* What a file cannot be read for, or holds at fault, stays as it was. */
+static void read_file_again(struct settings *settings, const struct settings *old, enum option_id id,
+                            struct settings_report *report, struct settings_report *fatal)
+{
+    char **text = &settings->private->texts[id];
+
+    read_file(settings, id, report);
+    if (*text && read_text(settings, id, *text, report))
+        return;
+    wipe(*text);
+    *text = NULL;
+    if (old->private->texts[id])
+        copy_text(text, old->private->texts[id], fatal);
+}
+
+static void gather_again(struct settings *settings, const struct settings *old, struct settings_report *report,
+                         struct settings_report *fatal)
+{
+    for (int id = 0; id < OPTION_COUNT; id++) {
+        if (old->private->paths[id])
+            copy_text(&settings->private->paths[id], old->private->paths[id], fatal);
+        if (settings->private->paths[id] && (option_rows[id].flags & OPTION_RELOADABLE))
+            read_file_again(settings, old, (enum option_id)id, report, fatal);
+        else if (old->private->texts[id])
+            copy_text(&settings->private->texts[id], old->private->texts[id], fatal);
+    }
+}
+
+static struct policies *policies_again(const struct settings *old, const struct policies_abilities *abilities,
+                                       struct settings_report *report)
+{
+    size_t before = faults_of(report);
+    struct policies *fresh;
+
+    if (!old->cache_namespaces_file)
+        return NULL;
+    fresh = policies_read(old->cache_namespaces_file, report);
+    if (fresh && abilities)
+        policies_check(fresh, abilities, report);
+    if (faults_of(report) == before)
+        return fresh;
+    policies_unref(fresh);
+    return policies_ref(old->private->policies);
+}
+
+static struct tokens *tokens_again(const struct settings *old, struct settings_report *report)
+{
+    struct tokens *fresh;
+
+    if (!old->cache_tokens_file)
+        return NULL;
+    fresh = tokens_read(old->cache_tokens_file, report);
+    return fresh ? fresh : tokens_ref(old->private->tokens);
+}
+
+const struct settings *settings_reload(const struct settings *old, const struct policies_abilities *abilities,
+                                       struct settings_report *report)
 {
     struct settings *settings = create(report);
+    struct settings_report fatal;
+    bool good;
 
-    for (int id = 0; settings && id < OPTION_COUNT; id++) {
-        if (old->private->paths[id])
-            copy_text(&settings->private->paths[id], old->private->paths[id], report);
-        if (old->private->paths[id] && (option_rows[id].flags & OPTION_RELOADABLE))
-            read_file(settings, (enum option_id)id, report);
-        else if (old->private->texts[id])
-            copy_text(&settings->private->texts[id], old->private->texts[id], report);
-    }
-    return settings ? finish(settings, report) : NULL;
+    if (!settings)
+        return NULL;
+    settings_report_init(&fatal);
+    gather_again(settings, old, report, &fatal);
+    read_options(settings, &fatal);
+    put_documents(settings, policies_again(old, abilities, report), tokens_again(old, report));
+    good = !settings_report_has_faults(&fatal);
+    for (size_t i = 0; i < fatal.faults.count; i++)
+        settings_report_fault(report, "%s", fatal.faults.items[i]);
+    settings_report_release(&fatal);
+    if (good)
+        return settings;
+    destroy(settings);
+    return NULL;
 }
 
 /* ---- Lifetime ---- */

@@ -30,8 +30,9 @@ enum settings_dead_server { MEMCACHED_DEAD_SERVER_FAIL, MEMCACHED_DEAD_SERVER_MI
  * access_log_mode (service/base/access_log.h). */
 
 struct settings_private;
-struct policies; /* service/config/policies.h */
-struct tokens;   /* service/config/tokens.h */
+struct policies; /* service/config/policies.h; so is this: */
+struct policies_abilities;
+struct tokens; /* service/config/tokens.h */
 
 /* One field a row. Text that was not set is NULL, never "". What the
  * environment leaves open is settled when the settings are made: cache_engine
@@ -67,9 +68,14 @@ struct settings {
  * initialised one and keeps what it held. */
 const struct settings *settings_load(char *const *environment, struct settings_report *report) MUST_CHECK;
 
-/* The same settings with the reloadable ones among those that came from files
- * read again, and the policies of namespaces and the tokens. NULL on a fault: keep `old`. */
-const struct settings *settings_reload(const struct settings *old, struct settings_report *report) MUST_CHECK;
+/* The same settings with what came from files read again: the reloadable ones
+ * among them, the policies of namespaces, the tokens. Each file stands for
+ * itself: one at fault keeps what it held (then `policies` or `tokens` are those
+ * of `old`) and has its faults in `report`, the others count. Policies beyond
+ * `abilities` are faults (NULL: not looked at). NULL when out of memory: keep
+ * `old`. */
+const struct settings *settings_reload(const struct settings *old, const struct policies_abilities *abilities,
+                                       struct settings_report *report) MUST_CHECK;
 
 const struct settings *settings_ref(const struct settings *settings);
 void settings_unref(const struct settings *settings); /* NULL is allowed */

@@ -16,8 +16,8 @@
  * wants to revoke everything must get his way. The file holds no secret, but
  * one may be put there by mistake: no fault shows any text of it.
  *
- * Ownership: tokens_read() gives one object, which settings then own.
- * Threading: immutable once made. */
+ * Ownership: tokens_read() gives one reference, which settings then own.
+ * Threading: immutable once made, but for the count, which is atomic. */
 #pragma once
 
 #include <stdbool.h>
@@ -60,12 +60,21 @@ struct tokens *tokens_read(const char *path, struct settings_report *report) MUS
 /* The same from the text of a file that is called `path` in faults. */
 struct tokens *tokens_parse(struct bytes text, const char *path, struct settings_report *report) MUST_CHECK;
 
-void tokens_destroy(struct tokens *tokens); /* NULL is allowed */
+struct tokens *tokens_ref(struct tokens *tokens);
+void tokens_unref(struct tokens *tokens); /* NULL is allowed */
 
 size_t tokens_count(const struct tokens *tokens);
 
-/* The token whose hash is that of `secret`, or NULL. Every hash is compared,
- * in a time that does not depend on where they differ. */
+/* The token whose hash is that of `secret`, or NULL. The hash of `secret` leads
+ * to its place in a table; whole hashes are compared in a time that does not
+ * depend on where they differ.
+ *
+ * How long it takes may tell whether the table has something at the place of a
+ * hash that the asker can compute: at the most the first bits of hashes that
+ * are in it. From these no token follows: what has to be sent is something with
+ * the whole hash, so he would have to find a preimage of SHA-256. They only rule
+ * out guesses before they are sent, which is no help against random tokens, the
+ * only ones that a plain SHA-256 is enough for. */
 const struct token *tokens_find(const struct tokens *tokens, struct bytes secret) MUST_CHECK;
 
 /* Whether the token is for namespace `ns`. */

@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <sodium.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -235,6 +236,15 @@ static json_t *list_in(json_t *document, const char *path, struct settings_repor
     return NULL;
 }
 
+static struct tokens *create(size_t count)
+{
+    struct tokens *tokens = calloc(1, sizeof *tokens + count * sizeof tokens->items[0]);
+
+    if (tokens)
+        atomic_init(&tokens->refs, 1);
+    return tokens;
+}
+
 struct tokens *tokens_parse(struct bytes text, const char *path, struct settings_report *report)
 {
     size_t before = faults_of(report);
@@ -244,21 +254,24 @@ struct tokens *tokens_parse(struct bytes text, const char *path, struct settings
 
     /* The parser's own words quote the text. */
     if (!document)
-        settings_report_fault(report, "CACHE_TOKENS_FILE: %s: not well-formed JSON, or a name twice (line %d, column %d)",
-                              path, error.line, error.column);
+        settings_report_fault(report,
+                              "CACHE_TOKENS_FILE: %s: not well-formed JSON, or a name twice (line %d, column %d)", path,
+                              error.line, error.column);
     else
         list = list_in(document, path, report);
     if (list) {
-        tokens = calloc(1, sizeof *tokens + json_array_size(list) * sizeof tokens->items[0]);
+        tokens = create(json_array_size(list));
         if (tokens)
             read_all(tokens, list, path, report);
         else
             settings_report_fault(report, "CACHE_TOKENS_FILE: %s: no memory", path);
     }
     json_decref(document);
-    if (faults_of(report) == before)
+    if (faults_of(report) == before) {
+        tokens_settle(tokens);
         return tokens;
-    tokens_destroy(tokens);
+    }
+    tokens_unref(tokens);
     return NULL;
 }
 

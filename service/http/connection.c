@@ -17,6 +17,10 @@
 #define LINGER_NS (2 * NS_PER_SECOND)
 #define LINGER_BYTES ((size_t)64 * 1024 * 1024)
 
+/* Who watches a drain by the admin port connects anew for each look, and has so
+ * long to ask. */
+#define WATCHER_NS NS_PER_SECOND
+
 /* linux/tcp.h has no names for the states (RFC 9293 section 3.3.2). */
 #define TCP_STATE_ESTABLISHED 1
 
@@ -395,6 +399,15 @@ void http_connections_end_intakes(struct http_thread *thread)
     }
 }
 
+/* Of a connection that waits for its first request. */
+static bool is_new_watcher(const struct http_connection *connection)
+{
+    struct http_thread *thread = connection->thread;
+    uint64_t began_ns = connection->due_ns - thread->server->options.request_timeout_ms * NS_PER_MS;
+
+    return connection->admin && loop_now(thread->loop) - began_ns < WATCHER_NS;
+}
+
 void http_connections_close_idle(struct http_thread *thread)
 {
     struct http_connection *next;
@@ -406,7 +419,7 @@ void http_connections_close_idle(struct http_thread *thread)
     for (struct http_connection *at = thread->receiving_head; at; at = next) {
         next = at->next;
         /* What a handshake received is no request. */
-        if (!at->exchange && (at->session || bytes_received(at->fd) == 0))
+        if (!at->exchange && (at->session || bytes_received(at->fd) == 0) && !is_new_watcher(at))
             close_if_quiet(at);
         else
             close_if_left(at);

@@ -31,6 +31,11 @@ void http_note_route(struct http_exchange *ex, const char *route, struct bytes n
     ex->ns = ns;
 }
 
+void http_note_caller(struct http_exchange *ex, struct bytes label)
+{
+    ex->caller = label;
+}
+
 /* ---- Memory ---- */
 
 static struct http_exchange *exchange_allocate(struct http_thread *thread)
@@ -172,18 +177,6 @@ static void refuse(struct http_exchange *ex, unsigned status, const char *detail
 
 static const struct http_verdict shutting_down = { 503, "shutting down" };
 
-/* Whether the server takes this request on at all. */
-static struct http_verdict admit(struct http_exchange *ex)
-{
-    struct http_thread *thread = ex->thread;
-
-    if (!ex->request.from_loopback && !ex->request.admin && !thread->server->options.allow_remote)
-        return (struct http_verdict){ 403, "without access control only loopback clients are served; see CACHE_TOKENS_FILE" };
-    if (thread->abandoned)
-        return shutting_down;
-    return (struct http_verdict){ 0, NULL };
-}
-
 bool http_admit(struct http_exchange *ex)
 {
     struct http_thread *thread = ex->thread;
@@ -218,9 +211,8 @@ static enum MHD_Result step_headers(struct http_exchange *ex, const char *method
         ex->connection->linger = true;
         return http_reply_queue(ex);
     }
-    verdict = admit(ex);
-    if (verdict.status != 0) {
-        refuse(ex, verdict.status, verdict.detail);
+    if (ex->thread->abandoned) {
+        refuse(ex, shutting_down.status, shutting_down.detail);
     } else {
         ex->begun = true;
         ex->thread->server->app->begin(ex);
@@ -358,6 +350,7 @@ static void write_access_record(struct http_exchange *ex, const struct http_reco
     record->status = (uint16_t)ex->status;
     access_record_set_ns(record, ex->ns);
     access_record_set_id(record, ex->request.id);
+    access_record_set_caller(record, ex->caller);
     access_record_set_peer(record, (const struct sockaddr *)&ex->connection->peer);
     if (trace_context_read(ex->request.fields[HTTP_FIELD_TRACEPARENT], &trace))
         access_record_set_trace(record, trace.trace_id, trace.parent_id);

@@ -63,6 +63,7 @@ enum http_field {
     HTTP_FIELD_TRACEPARENT,       /* list: two are none (W3C Trace Context section 3.2.4), not a bad request */
     HTTP_FIELD_AUTHORIZATION,
     HTTP_FIELD_SEC_FETCH_SITE,
+    HTTP_FIELD_ORIGIN,
     HTTP_FIELD_CACHE_GROUPS,      /* list */
     HTTP_FIELD_FENCE_TOKEN,
     HTTP_FIELD_LEASE_TOKEN,
@@ -202,6 +203,8 @@ void http_flow_resume(struct http_exchange *ex);
 /* For the access log: the route's name (a literal) and namespace (borrowed
  * until app->end). */
 void http_note_route(struct http_exchange *ex, const char *route, struct bytes ns);
+/* And by what label its owner is known (borrowed until app->end); no secret. */
+void http_note_caller(struct http_exchange *ex, struct bytes label);
 
 /* ---- What is counted ---- */
 

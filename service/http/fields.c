@@ -1,21 +1,11 @@
 #include "service/http/fields.h"
 
+#include "service/base/tchar.h"
+
 bool http_is_token(struct bytes text)
 {
-    static const bool tchar[256] = {
-        ['!'] = 1, ['#'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1, ['\''] = 1, ['*'] = 1, ['+'] = 1, ['-'] = 1,
-        ['.'] = 1, ['^'] = 1, ['_'] = 1, ['`'] = 1, ['|'] = 1, ['~'] = 1,  ['0'] = 1, ['1'] = 1, ['2'] = 1,
-        ['3'] = 1, ['4'] = 1, ['5'] = 1, ['6'] = 1, ['7'] = 1, ['8'] = 1,  ['9'] = 1, ['A'] = 1, ['B'] = 1,
-        ['C'] = 1, ['D'] = 1, ['E'] = 1, ['F'] = 1, ['G'] = 1, ['H'] = 1,  ['I'] = 1, ['J'] = 1, ['K'] = 1,
-        ['L'] = 1, ['M'] = 1, ['N'] = 1, ['O'] = 1, ['P'] = 1, ['Q'] = 1,  ['R'] = 1, ['S'] = 1, ['T'] = 1,
-        ['U'] = 1, ['V'] = 1, ['W'] = 1, ['X'] = 1, ['Y'] = 1, ['Z'] = 1,  ['a'] = 1, ['b'] = 1, ['c'] = 1,
-        ['d'] = 1, ['e'] = 1, ['f'] = 1, ['g'] = 1, ['h'] = 1, ['i'] = 1,  ['j'] = 1, ['k'] = 1, ['l'] = 1,
-        ['m'] = 1, ['n'] = 1, ['o'] = 1, ['p'] = 1, ['q'] = 1, ['r'] = 1,  ['s'] = 1, ['t'] = 1, ['u'] = 1,
-        ['v'] = 1, ['w'] = 1, ['x'] = 1, ['y'] = 1, ['z'] = 1,
-    };
-
     for (size_t i = 0; i < text.len; i++)
-        if (!tchar[(unsigned char)text.ptr[i]])
+        if (!is_tchar(text.ptr[i]))
             return false;
     return text.len > 0;
 }
@@ -144,6 +134,7 @@ static const struct field_row {
     [HTTP_FIELD_TRACEPARENT] = { { "traceparent", 11 }, true },
     [HTTP_FIELD_AUTHORIZATION] = { { "authorization", 13 }, false },
     [HTTP_FIELD_SEC_FETCH_SITE] = { { "sec-fetch-site", 14 }, false },
+    [HTTP_FIELD_ORIGIN] = { { "origin", 6 }, false },
     [HTTP_FIELD_CACHE_GROUPS] = { { "cache-groups", 12 }, true },
     [HTTP_FIELD_FENCE_TOKEN] = { { "fence-token", 11 }, false },
     [HTTP_FIELD_LEASE_TOKEN] = { { "lease-token", 11 }, false },

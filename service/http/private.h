@@ -1,6 +1,7 @@
 /* private.h - what the files of the http box share with each other.
  *
- *   server.c      listening socket, acceptor, threads, drain
+ *   server.c      acceptor, threads, drain
+ *   listen.c      the sockets that are listened on
  *   thread.c      one service thread: loop, MHD daemon, sweep
  *   connection.c  one client's socket: timing, canned refusals, lingering close
  *   exchange.c    MHD's handler: the steps of one request
@@ -28,13 +29,24 @@
 
 /* ---- Server and threads ---- */
 
-/* A port that is listened on. */
+/* Addresses of one name that are listened on. */
+#define HTTP_SOCKETS_MAX 16
+/* Connections that the kernel has welcomed and nobody has accepted. */
+#define HTTP_BACKLOG 4096
+
+struct http_socket {
+    struct http_listener *listener;
+    int fd;
+    struct loop_io *io;
+};
+
+/* A port that is listened on, at each address of its host. */
 struct http_listener {
     struct http_server *server;
     bool admin;
-    int fd; /* -1: closed, or there is none */
     uint16_t port;
-    struct loop_io *io;
+    unsigned count; /* 0: there is none */
+    struct http_socket sockets[HTTP_SOCKETS_MAX];
     struct loop_timer *again; /* tries again after a failed accept */
 };
 
@@ -99,6 +111,12 @@ struct http_thread {
     struct loop_message drain_message;
     struct loop_message close_message;
 };
+
+/* Binds and listens at each address of `host`, all with the same port; those that
+ * this machine does not have are passed over where another is left. False:
+ * `*error` is a text to free() or NULL, and no socket is open. */
+bool http_listen(struct http_listener *listener, const char *host, uint16_t port, char **error) MUST_CHECK;
+void http_listen_close(struct http_listener *listener);
 
 /* Creates the loop, daemon and app side; does not start the thread. */
 bool http_thread_init(struct http_thread *thread, struct http_server *server, unsigned index) MUST_CHECK;
@@ -221,6 +239,7 @@ struct http_exchange {
 
     const char *route;
     struct bytes ns;
+    struct bytes caller;
 
     struct http_request request;
     size_t scratch_used;

@@ -1,10 +1,8 @@
 #include "service/http/private.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <signal.h>
 #include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,60 +10,9 @@
 #include "service/base/clock.h"
 #include "service/base/log.h"
 
-#define BACKLOG 4096
 #define ACCEPTS_PER_TURN 64
 #define ACCEPT_RETRY_MS 100
 #define DRAIN_CHECK_MS 10
-
-/* ---- Listening ---- */
-
-static int listen_at(const struct addrinfo *address)
-{
-    int fd = socket(address->ai_family, address->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, address->ai_protocol);
-    int on = 1;
-
-    if (fd < 0)
-        return -1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
-        return fd;
-    int saved = errno;
-    close(fd);
-    errno = saved;
-    return -1;
-}
-
-static int listen_on(const char *host, uint16_t port, char **error)
-{
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
-    struct addrinfo *addresses = NULL;
-    char service[8];
-    int fd = -1;
-
-    snprintf(service, sizeof service, "%u", port);
-    int failure = getaddrinfo(host, service, &hints, &addresses);
-    /* A name like localhost has several; the first that is there will do. */
-    for (struct addrinfo *at = addresses; at && fd < 0; at = at->ai_next)
-        fd = listen_at(at);
-    if (fd < 0 && asprintf(error, "cannot listen on %s port %u: %s", host, port,
-                           failure != 0 ? gai_strerror(failure) : strerror(errno)) < 0)
-        *error = NULL;
-    if (addresses)
-        freeaddrinfo(addresses);
-    return fd;
-}
-
-static uint16_t port_of(int fd)
-{
-    struct sockaddr_storage address;
-    socklen_t length = sizeof address;
-
-    if (getsockname(fd, (struct sockaddr *)&address, &length) != 0)
-        return 0;
-    if (address.ss_family == AF_INET6)
-        return ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
-    return ntohs(((struct sockaddr_in *)&address)->sin_port);
-}
 
 /* ---- Accepting ---- */
 
@@ -89,12 +36,13 @@ static bool is_full(const struct http_listener *listener)
 }
 
 /* False when there is nothing more to accept now. */
-static bool accept_one(struct http_listener *listener)
+static bool accept_one(struct http_socket *from)
 {
+    struct http_listener *listener = from->listener;
     struct http_server *server = listener->server;
     struct sockaddr_storage peer = { 0 };
     socklen_t length = sizeof peer;
-    int fd = accept4(listener->fd, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept4(from->fd, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd < 0) {
         if (errno == EAGAIN)
@@ -103,7 +51,7 @@ static bool accept_one(struct http_listener *listener)
             return true;
         /* Out of descriptors or memory: the backlog keeps the others waiting. */
         log_warn("accept failed", LOG_STRING("reason", strerror(errno)));
-        loop_io_set(listener->io, 0);
+        loop_io_set(from->io, 0);
         loop_timer_at(listener->again, clock_monotonic_ns() + ACCEPT_RETRY_MS * NS_PER_MS);
         return false;
     }
@@ -119,10 +67,10 @@ static bool accept_one(struct http_listener *listener)
 
 static void on_acceptable(void *context, int events)
 {
-    struct http_listener *listener = context;
+    struct http_socket *from = context;
 
     (void)events;
-    for (int i = 0; i < ACCEPTS_PER_TURN && accept_one(listener); i++)
+    for (int i = 0; i < ACCEPTS_PER_TURN && accept_one(from); i++)
         ;
 }
 
@@ -130,7 +78,8 @@ static void accept_again(void *context)
 {
     struct http_listener *listener = context;
 
-    loop_io_set(listener->io, LOOP_READABLE);
+    for (unsigned i = 0; i < listener->count; i++)
+        loop_io_set(listener->sockets[i].io, LOOP_READABLE);
 }
 
 /* ---- Drain ---- */
@@ -139,17 +88,15 @@ static void stop_accepting(struct http_server *server)
 {
     struct http_listener *listener = &server->main;
 
-    if (!listener->io)
+    if (listener->count == 0)
         return;
     /* Closing would reset clients that the kernel has already welcomed; of those
      * there are no more than the backlog holds. */
-    for (int i = 0; i <= BACKLOG && accept_one(listener); i++)
-        ;
+    for (unsigned i = 0; i < listener->count; i++)
+        for (int n = 0; n <= HTTP_BACKLOG && accept_one(&listener->sockets[i]); n++)
+            ;
     loop_timer_stop(listener->again);
-    loop_io_remove(listener->io);
-    listener->io = NULL;
-    close(listener->fd);
-    listener->fd = -1;
+    http_listen_close(listener);
     for (unsigned i = 0; i < server->thread_count; i++)
         http_thread_close_idle(&server->threads[i]);
 }
@@ -161,7 +108,7 @@ static void check_drain(void *context)
 
     if (now_ns >= server->accept_until_ns)
         stop_accepting(server);
-    if ((!server->main.io && atomic_load(&server->connections) == 0) || now_ns >= server->drain_until_ns)
+    if ((server->main.count == 0 && atomic_load(&server->connections) == 0) || now_ns >= server->drain_until_ns)
         loop_stop(server->loop);
 }
 
@@ -220,10 +167,8 @@ static unsigned stop_threads(struct http_server *server, unsigned started)
 
 static bool listener_prepare(struct http_listener *listener, const char *host, uint16_t port, char **error)
 {
-    listener->fd = listen_on(host, port, error);
-    if (listener->fd < 0)
+    if (!http_listen(listener, host, port, error))
         return false;
-    listener->port = port_of(listener->fd);
     listener->again = loop_timer_create(listener->server->loop, accept_again, listener);
     return listener->again != NULL;
 }
@@ -231,17 +176,20 @@ static bool listener_prepare(struct http_listener *listener, const char *host, u
 /* There may be none. */
 static bool listener_start(struct http_listener *listener)
 {
-    if (listener->fd >= 0)
-        listener->io = loop_io_add(listener->server->loop, listener->fd, LOOP_READABLE, on_acceptable, listener);
-    return listener->fd < 0 || listener->io != NULL;
+    for (unsigned i = 0; i < listener->count; i++) {
+        struct http_socket *from = &listener->sockets[i];
+
+        from->io = loop_io_add(listener->server->loop, from->fd, LOOP_READABLE, on_acceptable, from);
+        if (!from->io)
+            return false;
+    }
+    return true;
 }
 
 static void listener_release(struct http_listener *listener)
 {
-    loop_io_remove(listener->io);
+    http_listen_close(listener);
     loop_timer_destroy(listener->again);
-    if (listener->fd >= 0)
-        close(listener->fd);
 }
 
 static void server_free(struct http_server *server)
@@ -276,8 +224,8 @@ struct http_server *http_server_start(const struct http_options *options, const 
     *error = NULL;
     if (!server)
         goto fail;
-    server->main = (struct http_listener){ .server = server, .fd = -1 };
-    server->admin = (struct http_listener){ .server = server, .fd = -1, .admin = true };
+    server->main = (struct http_listener){ .server = server };
+    server->admin = (struct http_listener){ .server = server, .admin = true };
     if (sodium_init() < 0)
         goto fail;
     server->options = *options;

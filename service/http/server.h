@@ -27,7 +27,6 @@ struct http_options {
     uint64_t drain_delay_ms;   /* how long a draining server still accepts */
     uint64_t drain_timeout_ms; /* how long it waits for what is in flight */
     size_t max_buffered_bytes; /* request bodies held at one time */
-    bool allow_remote;         /* serve peers that are not loopback; the admin port does in any case */
     struct http_tls *tls;          /* NULL: without; else the main port speaks it; borrowed for the start */
     struct access_log *access_log; /* with a lane a thread; NULL: none */
 };

@@ -187,19 +187,49 @@ Test(leases, are_nothing_to_conditions)
     expect_status(run_put(op, BYTES("y")), ENGINE_CREATED, "both");
 }
 
-Test(leases, are_not_listed_or_counted)
+/* How many keys a listing has. */
+static size_t count_listed(bool with_leases, struct bytes prefix)
 {
-    struct engine_listing listing = { .limit = 100 };
-    struct engine_op op;
+    struct engine_listing listing = { .limit = 100, .with_leases = with_leases, .prefix = prefix };
+    struct engine_op op = op_for(ENGINE_LIST, NS, BYTES_NONE);
+    size_t count;
 
+    op.listing = &listing;
+    expect_status(run(op), ENGINE_OK, "list");
+    count = listing.page->count;
+    free(listing.page);
+    return count;
+}
+
+Test(leases, are_listed_for_those_alone_who_ask)
+{
     if (!can(ENGINE_CAN_LEASE | ENGINE_CAN_LIST))
         return;
     win(1);
-    op = op_for(ENGINE_LIST, NS, BYTES_NONE);
-    op.listing = &listing;
-    expect_status(run(op), ENGINE_OK, "list");
-    cr_assert_eq(listing.page->count, 0);
-    free(listing.page);
+    put(NS, BYTES("another"), BYTES("x"));
+    cr_assert_eq(count_listed(false, BYTES_NONE), 1);
+    cr_assert_eq(count_listed(true, BYTES_NONE), 2);
+    cr_assert_eq(count_listed(true, BYTES("k")), 1);
+    cr_assert_eq(count_listed(true, BYTES("other")), 0);
+}
+
+Test(leases, that_outlive_a_stale_entry_are_listed_too)
+{
+    struct engine_put with = { .stale_ms = 200 };
+    struct engine_op op = op_for(ENGINE_PUT, NS, KEY);
+
+    if (!can(ENGINE_CAN_LEASE | ENGINE_CAN_LIST))
+        return;
+    op.put = &with;
+    op.ttl_ms = 200;
+    expect_status(run_put(op, BYTES("x")), ENGINE_CREATED, "put");
+    pass_ms(200 + MARGIN_MS);
+    expect_lease(get_lease(NS, KEY, LONG_MS, 1), ENGINE_OK, ENGINE_LEASE_WON, "of the stale entry");
+    pass_ms(200 + MARGIN_MS);
+    cr_assert_eq(count_listed(false, BYTES_NONE), 0);
+    cr_assert_eq(count_listed(true, BYTES_NONE), 1);
+    expect_status(delete_if(NS, KEY, NULL), ENGINE_MISS, "delete");
+    expect_status(fill(1, BYTES("older")), ENGINE_VOID, "fill");
 }
 
 Test(leases, keep_what_they_fill_like_any_write)

@@ -90,6 +90,22 @@ Test(quota, bytes_beyond_it_push_out_others_of_the_namespace)
     expect_status(get(NS, BYTES("k30")), ENGINE_OK, "what was just written");
 }
 
+Test(quota, a_large_value_pushes_out_however_many_must_go)
+{
+    struct engine_put with = { .max_bytes = 2000 };
+    size_t bytes;
+
+    if (!can(ENGINE_CAN_QUOTA))
+        return;
+    for (int i = 0; i < 1000; i++)
+        expect_status(put_bounded(i, 2, &with), ENGINE_CREATED, "within");
+    cr_assert_eq(standing(1000, &bytes), 1000);
+    expect_status(put_bounded(1000, 1900, &with), ENGINE_CREATED, "large");
+    cr_assert_eq(standing(1001, &bytes), 51);
+    cr_assert_eq(bytes, 2000);
+    expect_status(get(NS, BYTES("k1000")), ENGINE_OK, "what was just written");
+}
+
 Test(quota, a_replacement_needs_no_more_room)
 {
     struct engine_put with = { .max_entries = 5 };

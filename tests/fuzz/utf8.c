@@ -1,5 +1,5 @@
 /* Fuzzes routes/text/utf8.h against a decoder that goes byte by byte. */
-#include "routes/text/utf8.h"
+#include "service/base/utf8.h"
 
 #include "tests/fuzz/fuzz.h"
 

@@ -52,7 +52,7 @@ ALLOWED = {
 # Who may include a third-party header: paths that match.
 OWNERS = [
     (re.compile(r"^microhttpd\.h$"), re.compile(r"service/http/")),
-    (re.compile(r"^gnutls/"), re.compile(r"service/http/tls\.c$")),
+    (re.compile(r"^gnutls/"), re.compile(r"service/http/tls(_client)?\.c$")),
     (re.compile(r"^jansson\.h$"), re.compile(r"routes/|service/config/")),
     (re.compile(r"^uv\.h$"), re.compile(r"service/base/loop\.c$")),
     (re.compile(r"^hiredis\b"), re.compile(r"engines/redis/")),

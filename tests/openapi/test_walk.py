@@ -16,7 +16,7 @@ PLANNED_PROBLEMS = {}
 # OpenAPI has other places for these, or none: section 4.8.12.1 on Accept, Content-Type and Authorization; framing; what
 # browsers say of themselves.
 FIELDS_WITHOUT_PARAMETER = {"accept", "content-type", "authorization", "host", "content-length", "transfer-encoding",
-                            "content-encoding", "content-range", "expect", "sec-fetch-site"}
+                            "content-encoding", "content-range", "expect", "sec-fetch-site", "origin"}
 
 
 LITERAL = r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])+')"""
@@ -124,6 +124,22 @@ def test_the_examples_of_problems_are_the_tables_rows(document):
         slug = example["type"].removeprefix("/problems/")
         if slug not in PLANNED_PROBLEMS:
             assert problem_rows()[slug] == (example["status"], example["title"]), name
+
+
+def test_what_depends_on_accept_says_so_in_its_problems_too(document):
+    """Vary is set before the engine is asked."""
+    for path in ("/cache/{ns}/{key}", "/cache/{ns}"):
+        for method in ("get", "head"):
+            responses = document.tree["paths"][path][method]["responses"]
+            for status in ("200", "400", "500", "501", "503", "504", "507"):
+                assert "Vary" in document.resolve(responses[status])["headers"], (method, path, status)
+
+
+def test_what_the_admin_port_takes_away_is_in_the_document(document):
+    for path in ("/metrics", "/stats"):
+        for method in ("get", "head"):
+            response = document.resolve(document.tree["paths"][path][method]["responses"]["404"])
+            assert "ADMIN_PORT" in response["description"]
 
 
 def parameters_in(document, place):

@@ -89,3 +89,22 @@ Test(access, a_row_that_says_nothing_needs_admin)
 
     cr_expect_eq(row.access, ROUTE_ACCESS_ADMIN);
 }
+
+Test(access, knows_requests_of_another_sites_page)
+{
+    const struct bytes host = BYTES("127.0.0.1:8080");
+
+    cr_expect_not(access_is_foreign(BYTES_NONE, BYTES_NONE, host), "a program");
+    cr_expect_not(access_is_foreign(BYTES("same-origin"), BYTES_NONE, host));
+    cr_expect_not(access_is_foreign(BYTES("none"), BYTES_NONE, host), "typed into the address bar");
+    cr_expect(access_is_foreign(BYTES("cross-site"), BYTES_NONE, host));
+    cr_expect(access_is_foreign(BYTES("same-site"), BYTES("http://127.0.0.1:8080"), host), "another port");
+    cr_expect(access_is_foreign(BYTES("anything"), BYTES_NONE, host));
+    cr_expect_not(access_is_foreign(BYTES_NONE, BYTES("http://127.0.0.1:8080"), host), "an older browser");
+    cr_expect_not(access_is_foreign(BYTES_NONE, BYTES("https://CACHE.example"), BYTES("cache.Example")));
+    cr_expect(access_is_foreign(BYTES_NONE, BYTES("http://127.0.0.1:8081"), host));
+    cr_expect(access_is_foreign(BYTES_NONE, BYTES("null"), host));
+    cr_expect(access_is_foreign(BYTES_NONE, BYTES("http://"), host));
+    cr_expect(access_is_foreign(BYTES_NONE, BYTES(""), host));
+    cr_expect(access_is_foreign(BYTES_NONE, BYTES("http://a"), BYTES_NONE));
+}

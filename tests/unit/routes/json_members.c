@@ -1,5 +1,7 @@
 #include "routes/json_members.h"
 
+#include <stdio.h>
+
 #include "service/base/ttl.h"
 #include "tests/support/exact.h"
 
@@ -7,6 +9,7 @@
 
 static struct read {
     int64_t number, any, pause, ttl, word, flag;
+    char text[64], list[64]; /* NUL-terminated; as "unset" where they are not given */
     struct json_members_fault fault;
 } r;
 
@@ -14,6 +17,7 @@ static struct read {
 static bool read_members(struct bytes text, bool needed)
 {
     static const char *const words[] = { "red", "green", NULL };
+    struct bytes found = BYTES("unset"), list = BYTES("unset");
     const struct json_member members[] = {
         { "number", JSON_MEMBER_INTEGER, needed, -5, 10, "must be -5 to 10", NULL, &r.number },
         { "any", JSON_MEMBER_INTEGER, false, INT64_MIN, INT64_MAX, NULL, NULL, &r.any },
@@ -21,12 +25,18 @@ static bool read_members(struct bytes text, bool needed)
         { .name = "ttl", JSON_MEMBER_TTL, .value = &r.ttl },
         { .name = "word", JSON_MEMBER_WORD, .words = words, .value = &r.word },
         { .name = "flag", JSON_MEMBER_FLAG, .value = &r.flag },
+        { .name = "text", JSON_MEMBER_TEXT, .text = &found },
+        { .name = "list", JSON_MEMBER_LIST, .text = &list },
     };
     struct bytes copy = exact_copy(text);
     bool good;
 
-    r = (struct read){ UNSET, UNSET, UNSET, UNSET, UNSET, UNSET, { 0 } };
+    r = (struct read){ UNSET, UNSET, UNSET, UNSET, UNSET, UNSET, .text = "unset" };
     good = json_members_parse(copy, members, COUNT(members), &r.fault);
+    if (good) {
+        snprintf(r.text, sizeof r.text, "%.*s", SHOW(found));
+        snprintf(r.list, sizeof r.list, "%.*s", SHOW(list));
+    }
     exact_free(copy);
     return good;
 }
@@ -39,6 +49,8 @@ Test(json_members, leaves_alone_what_is_not_given)
         cr_expect(read_members(cases[i], false), "%zu", i);
         cr_expect(r.number == UNSET && r.any == UNSET && r.pause == UNSET && r.ttl == UNSET && r.word == UNSET &&
                   r.flag == UNSET);
+        cr_expect_str_eq(r.text, "unset");
+        cr_expect_str_eq(r.list, "unset");
     }
 }
 
@@ -78,6 +90,17 @@ Test(json_members, reads_each_kind)
     }
 }
 
+Test(json_members, reads_texts_and_lists)
+{
+    cr_expect(read_members(BYTES(" { \"list\" : [ 1, {\"a\":[]} ] , \"te\\u0078t\":\"a\\u0041b\" } "), false), "%s",
+              r.fault.reason);
+    cr_expect_str_eq(r.text, "aAb");
+    cr_expect_str_eq(r.list, "[ 1, {\"a\":[]} ]");
+    cr_expect(read_members(BYTES("{\"list\":[],\"text\":\"\"}"), false));
+    cr_expect_str_eq(r.text, "");
+    cr_expect_str_eq(r.list, "[]");
+}
+
 Test(json_members, names_the_member_that_is_wrong)
 {
     static const struct {
@@ -113,6 +136,11 @@ Test(json_members, names_the_member_that_is_wrong)
         { B("{\"word\":\"Red\"}"), B("word"), "not one of the words known here" },
         { B("{\"word\":\"\"}"), B("word"), "not one of the words known here" },
         { B("{\"word\":0}"), B("word"), "not one of the words known here" },
+        { B("{\"text\":1}"), B("text"), "not a string" },
+        { B("{\"text\":\"\\udc00\"}"), B("text"), NULL },
+        { B("{\"list\":{}}"), B("list"), "not a list" },
+        { B("{\"any\":1e400}"), B("any"), "not an integer of 64 bits" },
+        { B("{\"any\":1,\"any\":1}"), B("any"), "there twice" },
         { B("{\"flag\":1}"), B("flag"), "neither true nor false" },
         { B("{\"flag\":null}"), B("flag"), "neither true nor false" },
     };
@@ -146,7 +174,7 @@ Test(json_members, takes_nothing_but_an_object)
     static const struct bytes cases[] = { B("[]"),  B("5"),          B("null"),
                                           B(" "),   B("{"),          B("{\"any\":1}x"),
                                           B("\0"),  B("{'any':1}"),  B("{\"any\":NaN}"),
-                                          B("\xff"), B("{\"any\":1e400}"), B("{\"any\":1,\"any\":1}") };
+                                          B("\xff"), B("{\"any\":01}"),  B("{\"list\":[1,]}") };
 
     for (size_t i = 0; i < COUNT(cases); i++) {
         cr_expect_not(read_members(cases[i], false), "%zu", i);

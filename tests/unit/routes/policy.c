@@ -26,7 +26,7 @@ static void read_file(void)
 
 static void drop_file(void)
 {
-    policies_destroy((struct policies *)(uintptr_t)settings.policies);
+    policies_unref((struct policies *)(uintptr_t)settings.policies);
 }
 
 TestSuite(policy, .init = read_file, .fini = drop_file);

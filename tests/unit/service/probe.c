@@ -8,9 +8,11 @@ static const char *why;
 
 static bool aim(const char *word, const char *host, uint64_t port)
 {
+    const struct probe_place place = { host, port, false };
+
     why = NULL;
     memset(&target, 0, sizeof target);
-    return probe_aim(&target, word, host, port, &why);
+    return probe_aim(&target, word, &place, &why);
 }
 
 static void expect(const char *host, const char *port, const char *path)
@@ -52,11 +54,46 @@ Test(probe, a_url_says_it_all)
     expect("127.0.0.1", "80", "/a?b=c");
 }
 
+Test(probe, a_url_says_whether_tls_is_spoken_and_a_path_leaves_it_to_the_service)
+{
+    const struct probe_place place = { "127.0.0.1", 8443, true };
+
+    cr_assert(aim("https://cache.example/healthz", "127.0.0.1", 0));
+    expect("cache.example", "443", "/healthz");
+    cr_expect(target.tls);
+    cr_assert(aim("https://[::1]:9000", "127.0.0.1", 0));
+    expect("::1", "9000", "/readyz");
+    cr_expect(target.tls);
+    cr_assert(aim(NULL, "127.0.0.1", 8080));
+    cr_expect_not(target.tls);
+    cr_assert(probe_aim(&target, "/healthz", &place, &why));
+    cr_expect(target.tls);
+    cr_assert(probe_aim(&target, "http://127.0.0.1:9000/", &place, &why));
+    cr_expect_not(target.tls);
+}
+
+Test(probe, the_admin_port_is_asked_where_the_main_port_wants_certificates)
+{
+    struct settings settings = { .http_host = "a", .http_port = 1, .admin_host = "b", .admin_port = 2,
+                                 .has_admin_port = true, .http_tls_cert = "c", .http_tls_key = "k" };
+    struct probe_place place = probe_place_of(&settings, NULL);
+
+    cr_expect(place.tls && place.port == 1, "no certificates are asked for");
+    settings.http_tls_client_ca = "ca";
+    place = probe_place_of(&settings, "/healthz");
+    cr_expect(!place.tls && place.port == 2 && strcmp(place.host, "b") == 0);
+    place = probe_place_of(&settings, "/capabilities");
+    cr_expect(place.tls && place.port == 1, "not on the admin port");
+    settings.admin_port = 0;
+    place = probe_place_of(&settings, NULL);
+    cr_expect(place.tls && place.port == 1, "nobody knows which port it is");
+}
+
 Test(probe, what_cannot_be_asked_is_refused_with_a_reason)
 {
     static const char *const words[] = {
-        "",         "readyz",     "https://127.0.0.1/",  "http://", "http:///", "http://a:b/", "http://a:70000/",
-        "ftp://a/", "/with room", "/line\r\nSmuggled: 1"
+        "",         "readyz",     "https:/127.0.0.1/",     "http://", "http:///", "http://a:b/", "http://a:70000/",
+        "ftp://a/", "/with room", "/line\r\nSmuggled: 1", "https://", "https://a:b/"
     };
 
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {

@@ -26,7 +26,7 @@ Test(redis_fault, each_error_has_its_outcome)
     expect("ASK 1 127.0.0.1:7000", ENGINE_UNAVAILABLE, FAULT_ASK);
     expect("TRYAGAIN Multiple keys request", ENGINE_UNAVAILABLE, FAULT_TRY_AGAIN);
     expect("CLUSTERDOWN Hash slot not served", ENGINE_UNAVAILABLE, FAULT_CLUSTER_DOWN);
-    expect("WRONGTYPE Operation against a key", ENGINE_FAILED, FAULT_ANSWER);
+    expect("WRONGTYPE Operation against a key", ENGINE_UNAVAILABLE, FAULT_ANSWER);
 }
 
 Test(redis_fault, an_unknown_error_is_a_failure_and_never_a_miss)

@@ -1,6 +1,7 @@
 #include "engines/redis/outbox.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Takes everything out, `step` bytes at a time. */
@@ -68,4 +69,29 @@ Test(redis_outbox, large_values_are_referenced_and_order_is_kept)
     value_unref(large);
     value_unref(small);
     free(out);
+}
+
+/* Commands of all sizes one after the other, so that each place of a chunk's end is met. */
+Test(redis_outbox, a_chunk_may_end_anywhere_in_a_command)
+{
+    enum { COMMANDS = 3000, ARGUMENT = 40 };
+    static char argument[ARGUMENT], out[COMMANDS * 80], expected[COMMANDS * 80];
+    struct outbox outbox;
+    size_t len = 0;
+
+    memset(argument, 'a', sizeof argument);
+    redis_outbox_init(&outbox);
+    for (int i = 0; i < COMMANDS; i++) {
+        int part = i * 7 % ARGUMENT;
+        long long number = i % 2 ? INT64_MIN + i : INT64_MAX - i;
+        redis_outbox_command(&outbox, 2);
+        redis_outbox_bulk(&outbox, bytes_of(argument, (size_t)part));
+        redis_outbox_bulk_number(&outbox, number);
+        len += (size_t)sprintf(expected + len, "*2\r\n$%d\r\n%.*s\r\n$%d\r\n%lld\r\n", part, part, argument,
+                               snprintf(NULL, 0, "%lld", number), number);
+    }
+    cr_assert_eq(redis_outbox_unsent(&outbox), len);
+    cr_assert_eq(drain(&outbox, out, 5000), len);
+    cr_assert_arr_eq(out, expected, len);
+    redis_outbox_release(&outbox);
 }

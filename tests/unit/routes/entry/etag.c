@@ -185,3 +185,34 @@ Test(etag, if_range_wants_one_strong_tag)
     cr_expect_not(etag_if_range_holds(BYTES(""), 10));
     cr_expect_not(etag_if_range_holds(BYTES("\"0000000000000000\""), 0));
 }
+
+Test(etag, is_a_member_of_json_answers)
+{
+    char memory[64];
+    struct buffer text;
+
+    buffer_init_fixed(&text, memory, sizeof memory);
+    etag_add_member(&text, 10);
+    cr_expect(bytes_equal(buffer_bytes(&text), BYTES(",\"etag\":\"\\\"000000000000000a\\\"\"")));
+}
+
+Test(etag, the_conditions_of_a_read_are_200_304_or_412)
+{
+    static const engine_version ten[] = { 10 };
+    static const struct engine_tags absent = { .given = false }, any = { .given = true, .any = true },
+                                    this = { .given = true, .count = 1, .versions = ten }, none = { .given = true };
+    static const struct {
+        const struct engine_tags *if_match, *if_none_match;
+        unsigned status;
+    } cases[] = {
+        { &absent, &absent, 200 }, { &this, &absent, 200 }, { &any, &absent, 200 }, { &none, &absent, 412 },
+        { &absent, &this, 304 },   { &absent, &any, 304 },  { &absent, &none, 200 }, { &this, &this, 304 },
+        { &none, &this, 412 },
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct engine_condition condition = { *cases[i].if_match, *cases[i].if_none_match };
+
+        cr_expect_eq(etag_judge_read(&condition, 10), cases[i].status, "%zu", i);
+    }
+}

@@ -49,7 +49,7 @@ static void expect_fault(read_fn *read, struct bytes literal)
 
 #define A64 "0123456789012345678901234567890123456789012345678901234567890123"
 
-Test(tags, of_a_query_are_split_before_they_are_decoded)
+Test(tags, of_a_query_are_decoded_before_they_are_split)
 {
     static const struct {
         struct bytes text, joined;
@@ -57,7 +57,9 @@ Test(tags, of_a_query_are_split_before_they_are_decoded)
         { B("a"), B("a") },
         { B("a,b"), B("a|b") },
         { B("a,b,a"), B("a|b") },
-        { B("a%2Cb,c"), B("a,b|c") },
+        { B("a%2Cb,c%2cd"), B("a|b|c|d") },
+        { B("a%252Cb"), B("a%2Cb") },
+        { B("a%2Db,c%20"), B("a-b|c ") },
         { B("%61,a"), B("a") },
         { B("%FF%00"), B("\xff\0") },
         { B("a+b,;="), B("a+b|;=") },
@@ -70,7 +72,8 @@ Test(tags, of_a_query_are_split_before_they_are_decoded)
 
 Test(tags, of_a_query_have_their_bounds)
 {
-    static const struct bytes cases[] = { B(""), B(","), B("a,"), B(",a"), B("a,,b"), B("%"), B("%4"), B("a,%zz"),
+    static const struct bytes cases[] = { B(""), B(","), B("a,"), B(",a"), B("a,,b"), B("%"), B("%4"), B("a,%zz"), B("%2C"), B("a%2C"), B("%2ca"),
+                                          B("a%2C,b"), B("a%2"), B("a%%2Cb"),
                                           B(A64 "x"), B(A64 "%41") };
 
     for (size_t i = 0; i < COUNT(cases); i++)

@@ -33,6 +33,34 @@ static void done(struct batch_op *op, struct bytes text)
     exact_free(text);
 }
 
+Test(batch_op, takes_a_lease_token_as_the_field_does)
+{
+    static const struct {
+        const char *digits;
+        uint64_t token; /* 0: none, so one that nobody has */
+    } cases[] = {
+        { "00000000000000ff", 255 }, { "FEDCBA9876543210", UINT64_C(0xfedcba9876543210) }, { "0000000000000000", 0 },
+        { "", 0 },                   { "ff", 0 },                                          { "00000000000000fg", 0 },
+        { "000000000000000ff", 0 },
+    };
+    char json[128];
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct batch_op op;
+        struct batch_fault fault;
+        struct bytes text;
+
+        snprintf(json, sizeof json, "{\"op\":\"put\",\"key\":\"k\",\"value\":1,\"lease_token\":\"%s\"}", cases[i].digits);
+        text = exact_copy(bytes_str(json));
+        cr_expect(read_with(&engine, false, text, &op, &fault), "%s", cases[i].digits);
+        cr_expect_eq(op.op.put, &op.put);
+        cr_expect_neq(op.put.lease, 0);
+        if (cases[i].token != 0)
+            cr_expect_eq(op.put.lease, cases[i].token);
+        done(&op, text);
+    }
+}
+
 Test(batch_op, reads_a_put_with_all_that_it_may_have)
 {
     struct batch_op op;
@@ -145,7 +173,7 @@ Test(batch_op, owns_nothing_after_a_fault)
         { "{\"op\":\"put\",\"key\":\"k\",\"value\":1,\"stale\":5,\"idle\":5}", PROBLEM_BAD_REQUEST, "\"stale\"" },
         { "{\"op\":\"put\",\"key\":\"k\",\"value\":1,\"ttl\":null,\"stale\":5}", PROBLEM_BAD_REQUEST, "\"stale\"" },
         { "{\"op\":\"put\",\"key\":\"k\",\"value\":\"\\ud800\",\"content_type\":\"a/b\"}", PROBLEM_BAD_REQUEST, "surrogate" },
-        { "{\"op\":\"put\",\"key\":\"k\",\"value\":1,\"lease_token\":\"0000000000000000\"}", PROBLEM_BAD_REQUEST, "lease" },
+        { "{\"op\":\"put\",\"key\":\"k\",\"value\":1,\"lease_token\":17}", PROBLEM_BAD_REQUEST, "lease" },
         { "{\"op\":\"put\",\"key\":\"k\",\"value\":1} ,", PROBLEM_BAD_REQUEST, "follows" },
         { "{\"op\":\"put\",\"key\":\"k\",\"a\\u0000b\":1}", PROBLEM_BAD_REQUEST, "\"a" },
     };

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "routes/observability/exposition.h"
+#include "routes/observability/metrics_names.h"
 #include "routes/observability/slow_log.h"
 #include "service/base/clock.h"
 
@@ -58,6 +59,86 @@ Test(metrics, the_namespaces_after_the_hundredth_share_one_place)
     for (unsigned place = 0; place < METRICS_NAMESPACES; place++)
         cr_assert_eq(reads(thread, place, METRICS_HIT), 2, "%u", place);
     cr_assert_eq(reads(thread, METRICS_OTHER, METRICS_HIT), 1 + 2 * 50);
+    metrics_destroy(metrics);
+}
+
+/* Every length, and names that differ in one byte at any place. */
+Test(metrics, namespaces_that_are_almost_alike_have_a_place_each)
+{
+    for (unsigned len = 1; len <= METRICS_NAME_MAX; len++) {
+        struct metrics *metrics = metrics_create();
+        struct metrics_thread *thread = metrics_attach(metrics, NULL);
+        char name[METRICS_NAME_MAX + 1];
+
+        for (int round = 0; round < 2; round++)
+            for (unsigned at = 0; at <= len; at++) {
+                memset(name, 'a', sizeof name);
+                if (at < len)
+                    name[at] = 'b';
+                name[len] = '\0';
+                read_entry(thread, name, ENGINE_OK, false);
+                cr_assert(bytes_equal(metrics_namespace_at(metrics, at), bytes_str(name)), "%s", name);
+            }
+        cr_assert_eq(metrics_namespace_count(metrics), len + 1);
+        for (unsigned place = 0; place <= len; place++)
+            cr_assert_eq(reads(thread, place, METRICS_HIT), 2, "%u of %u", place, len);
+        metrics_destroy(metrics);
+    }
+}
+
+/* What was read last is remembered by its text, and so must not outlive a shorter or longer one. */
+Test(metrics, a_namespace_is_not_taken_for_one_that_it_begins_with)
+{
+    struct metrics *metrics = metrics_create();
+    struct metrics_thread *thread = metrics_attach(metrics, NULL);
+    const char *const names[] = { "users", "users-2", "user", "users", "other", "users", "users-2" };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        read_entry(thread, names[i], ENGINE_OK, false);
+    cr_assert_eq(metrics_namespace_count(metrics), 3);
+    cr_assert_eq(reads(thread, 0, METRICS_HIT), 3);
+    cr_assert_eq(reads(thread, 1, METRICS_HIT), 2);
+    cr_assert_eq(reads(thread, 2, METRICS_HIT), 1);
+    cr_assert_eq(reads(thread, METRICS_OTHER, METRICS_HIT), 1);
+    metrics_destroy(metrics);
+}
+
+static enum engine_progress at_once(struct engine_session *session, struct engine_op *op)
+{
+    (void)session;
+    op->status = ENGINE_MISS;
+    return ENGINE_DONE;
+}
+
+static uint64_t took(struct engine_session *session, enum engine_verb verb, uint64_t now_ns)
+{
+    struct engine_op op = { .verb = verb, .ns = BYTES("a"), .now_ns = now_ns, .deadline_ns = UINT64_MAX };
+
+    cr_assert_eq(engine_submit(session, &op), ENGINE_DONE);
+    return op.took_ns;
+}
+
+Test(metrics, one_operation_of_a_verb_is_timed_in_a_millisecond_and_all_are_counted)
+{
+    static const struct engine_table table = { .name = "at-once", .submit = at_once };
+    struct engine engine = { .table = &table, .capabilities = ENGINE_CAN_STORE };
+    struct metrics *metrics = metrics_create();
+    struct engine_session session;
+    struct metrics_thread *thread = metrics_attach(metrics, &session);
+    uint64_t first, now = 7 * NS_PER_SECOND;
+
+    engine_session_init(&session, &engine, NULL);
+    engine_observe(&session, metrics_operation, thread);
+    first = took(&session, ENGINE_GET, now);
+    cr_assert_gt(first, 0);
+    session.observer.timed_ns[ENGINE_GET] = 12345; /* as if it had taken so long */
+    cr_assert_eq(took(&session, ENGINE_GET, now), 12345, "another one of the same turn");
+    cr_assert_eq(took(&session, ENGINE_GET, now + 999999), 12345);
+    cr_assert_neq(took(&session, ENGINE_DELETE, now + 1), 12345, "each verb for itself");
+    cr_assert_eq(session.observer.timed_ns[ENGINE_GET], 12345, "not timed so far");
+    (void)took(&session, ENGINE_GET, now + NS_PER_MS);
+    cr_assert_eq(session.observer.next_ns[ENGINE_GET], now + 2 * NS_PER_MS, "timed again");
+    cr_assert_eq(tally_read(&thread->operations[ENGINE_GET][ENGINE_MISS]), 4);
     metrics_destroy(metrics);
 }
 

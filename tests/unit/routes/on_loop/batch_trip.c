@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
+#include "service/base/clock.h"
 #include "tests/support/virtual_loop.h"
 #include "tests/unit/engines/puppet.h"
 
@@ -38,7 +39,7 @@ static void set_up(void)
     cr_assert_not_null(f.session);
     f.trip.session = f.session;
     f.trip.loop = f.loop;
-    f.trip.deadline_ns_each = 1000;
+    f.trip.time_ns = 10 * NS_PER_MS;
     f.trip.each = see;
     f.trip.over = over;
 }
@@ -117,12 +118,42 @@ Test(batch_trip, a_cancelled_one_is_not_heard_of_again)
     batch_trip_cancel(&f.trip);
 }
 
-Test(batch_trip, lateness_ends_it_too)
+Test(batch_trip, all_its_submissions_share_one_deadline)
 {
-    cr_assert_not(start("aba"));
-    virtual_loop_advance(f.loop, UINT64_C(10000000));
-    virtual_loop_advance(f.loop, UINT64_C(10000000));
+    cr_assert_not(start("aabca"));
+    virtual_loop_advance(f.loop, 6 * NS_PER_MS);
+    answer(0);
+    cr_expect_eq(f.puppet->asked_count, 4);
+    virtual_loop_advance(f.loop, 4 * NS_PER_MS);
+    cr_expect_eq(f.overs, 1, "10 ms after the first, not after the last");
+    cr_expect_eq(f.puppet->cancelled, 3);
+    cr_expect_eq(f.puppet->asked_count, 4, "the third a is never asked for");
+    cr_expect_eq(f.seen, 4);
+    for (int i = 1; i < 5; i++)
+        cr_expect_eq(f.ops[i].op.status, ENGINE_LATE);
+}
+
+Test(batch_trip, its_time_may_begin_anew_with_each_submission)
+{
+    f.trip.renews = true;
+    cr_assert_not(start("aaa"));
+    for (size_t i = 0; i < 3; i++) {
+        cr_expect_eq(f.overs, 0);
+        virtual_loop_advance(f.loop, 6 * NS_PER_MS);
+        answer(i);
+    }
     cr_expect_eq(f.overs, 1);
+    for (int i = 0; i < 3; i++)
+        cr_expect_eq(f.ops[i].op.status, ENGINE_MISS);
+}
+
+Test(batch_trip, its_time_does_not_begin_anew_after_one_that_was_late)
+{
+    f.trip.renews = true;
+    cr_assert_not(start("aaa"));
+    virtual_loop_advance(f.loop, 10 * NS_PER_MS);
+    cr_expect_eq(f.overs, 1);
+    cr_expect_eq(f.puppet->asked_count, 1, "what hangs is not asked once for each repetition");
     for (int i = 0; i < 3; i++)
         cr_expect_eq(f.ops[i].op.status, ENGINE_LATE);
 }

@@ -97,6 +97,10 @@ Test(json_reader, picks_known_members_once_each)
         { B("{\"key\":1,\"Key\":2}"), JSON_PICK_UNKNOWN, "Key" },
         { B("{\"key\":1,\"a\\nb\":2}"), JSON_PICK_UNKNOWN, "a\nb" },
         { B("{\"key\":1"), JSON_PICK_FAULT, "key" },
+        { B("{\"key\":1} x"), JSON_PICK_FAULT, "key" },
+        { B("1"), JSON_PICK_FAULT, "" },
+        { B(""), JSON_PICK_FAULT, "" },
+        { B(" [\"key\"]"), JSON_PICK_NO_OBJECT, "" },
     };
 
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -104,8 +108,8 @@ Test(json_reader, picks_known_members_once_each)
         struct json_reader reader;
         struct json_item items[2];
 
-        cr_assert(json_reader_open(&reader, copy));
-        cr_expect_eq(json_reader_pick(&reader, names, 2, items, &culprit), cases[i].pick, "%.*s", SHOW(cases[i].text));
+        cr_expect_eq(json_reader_pick(&reader, copy, names, 2, items, &culprit), cases[i].pick, "%.*s",
+                     SHOW(cases[i].text));
         cr_expect(bytes_equal(culprit, bytes_str(cases[i].culprit)) || cases[i].pick == JSON_PICK_OK);
         exact_free(copy);
     }
@@ -189,4 +193,29 @@ Test(json_reader, reads_numbers)
     cr_expect(json_number_double(BYTES("1e400"), &real) && isinf(real));
     memset(digits, '1', sizeof digits);
     cr_expect_not(json_number_double(bytes_of(digits, sizeof digits), &real));
+}
+
+Test(json_reader, decodes_texts_where_they_lie)
+{
+    static const struct {
+        struct bytes text;
+        struct bytes decoded; /* BYTES_NONE: it is no string, or a bad one */
+    } cases[] = {
+        { B("[\"\"]"), B("") },         { B("[\"plain\"]"), B("plain") }, { B("[\"a\\u0000\\n\"]"), B("a\0\n") },
+        { B("[\"\\ud800\"]"), { NULL, 0 } }, { B("[5]"), { NULL, 0 } },       { B("[null]"), { NULL, 0 } },
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct bytes copy = exact_copy(cases[i].text), text = BYTES_NONE;
+        struct json_reader reader;
+        struct json_item item;
+        const char *fault;
+
+        cr_assert(json_reader_open(&reader, copy));
+        cr_assert_eq(json_reader_next(&reader, &item), JSON_ITEM);
+        fault = json_item_text(&item, &text);
+        cr_expect_eq(fault == NULL, cases[i].decoded.ptr != NULL, "%.*s", SHOW(cases[i].text));
+        cr_expect(fault || bytes_equal(text, cases[i].decoded), "%.*s", SHOW(cases[i].text));
+        exact_free(copy);
+    }
 }

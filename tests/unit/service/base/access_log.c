@@ -82,13 +82,15 @@ Test(access_log, line_holds_what_the_record_says)
     record->status = 201;
     access_record_set_ns(record, BYTES("users"));
     access_record_set_id(record, BYTES("id-1"));
+    access_record_set_caller(record, BYTES("billing"));
     access_record_set_peer(record, (struct sockaddr *)&peer);
     access_lane_commit(access_log_lane(log, 0));
     cr_expect_eq(access_log_drain(log, NOW, WALL), 1);
     cr_expect_str_eq(
         written(), "{\"time\":\"2024-05-01T11:59:59.750Z\",\"level\":\"info\",\"msg\":\"request\",\"method\":\"PUT\","
                    "\"route\":\"/cache/{ns}/{key}\",\"ns\":\"users\",\"status\":201,\"request_bytes\":5,"
-                   "\"response_bytes\":17,\"duration_us\":1234,\"request_id\":\"id-1\",\"peer\":\"127.0.0.1\"}\n");
+                   "\"response_bytes\":17,\"duration_us\":1234,\"request_id\":\"id-1\",\"peer\":\"127.0.0.1\","
+                   "\"caller\":\"billing\"}\n");
     access_log_destroy(log);
 }
 
@@ -116,13 +118,16 @@ Test(access_log, texts_are_cut_and_cannot_forge_lines)
     access_record_set_ns(record, bytes_of(hostile, sizeof hostile));
     memset(hostile, '\n', sizeof hostile);
     access_record_set_id(record, bytes_of(hostile, sizeof hostile));
+    memset(hostile, '\x02', sizeof hostile);
+    access_record_set_caller(record, bytes_of(hostile, sizeof hostile));
     access_record_set_peer(record, (struct sockaddr *)&peer);
     access_lane_commit(access_log_lane(log, 0));
     access_log_drain(log, NOW, WALL);
     cr_expect_eq(count(written(), "\n"), 1);
     cr_expect_eq(count(written(), "\\u0001"), ACCESS_TEXT_MAX);
     cr_expect_eq(count(written(), "\\n"), ACCESS_TEXT_MAX);
-    cr_expect_not_null(strstr(written(), "\"peer\":\"::1\"}\n"));
+    cr_expect_eq(count(written(), "\\u0002"), ACCESS_TEXT_MAX);
+    cr_expect_not_null(strstr(written(), "\"peer\":\"::1\",\"caller\":"));
     access_log_destroy(log);
 }
 
@@ -136,12 +141,12 @@ Test(access_log, a_reserved_record_is_a_clean_one)
 
         memset(record, 0xff, sizeof *record);
         record->method = record->route = "x";
-        record->ns_len = record->id_len = 1;
+        record->ns_len = record->id_len = record->caller_len = 1;
         access_lane_commit(lane);
     }
     access_log_drain(log, NOW, WALL);
     struct access_record *record = access_lane_reserve(lane);
-    cr_expect(record->status == 0 && record->ns_len == 0 && record->id_len == 0 && record->peer_family == 0);
+    cr_expect(record->status == 0 && record->ns_len == 0 && record->id_len == 0 && record->caller_len == 0 && record->peer_family == 0);
     cr_expect(record->method == NULL && record->route == NULL && record->response_bytes == 0);
     access_log_destroy(log);
 }

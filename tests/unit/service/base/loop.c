@@ -55,6 +55,118 @@ Test(loop, a_time_that_has_passed_fires_at_once_and_a_stopped_timer_never)
     loop_destroy(seen.loop);
 }
 
+/* Far more firings than one turn of the loop may have. */
+#define FIRINGS_MAX 1000000
+
+struct greedy {
+    struct loop_message message;
+    struct loop *loop;
+    struct loop_timer *timer;
+    int firings, fds[2];
+    bool told, read;
+};
+
+static void fire_again(void *context)
+{
+    struct greedy *greedy = context;
+
+    if (greedy->firings == 0) {
+        loop_post(greedy->loop, &greedy->message);
+        cr_assert_eq(write(greedy->fds[1], "x", 1), 1);
+    }
+    if ((greedy->told && greedy->read) || ++greedy->firings == FIRINGS_MAX)
+        loop_stop(greedy->loop);
+    else
+        loop_timer_at(greedy->timer, 1);
+}
+
+static void be_told(struct loop_message *message)
+{
+    ((struct greedy *)message)->told = true;
+}
+
+static void be_readable(void *context, int events)
+{
+    struct greedy *greedy = context;
+    char byte;
+
+    (void)events;
+    greedy->read = read(greedy->fds[0], &byte, 1) == 1;
+}
+
+Test(loop, a_timer_that_is_due_again_and_again_lets_messages_and_descriptors_in)
+{
+    struct greedy greedy = { .message.fn = be_told, .loop = loop_create() };
+    struct loop_io *io;
+
+    cr_assert_eq(pipe(greedy.fds), 0);
+    io = loop_io_add(greedy.loop, greedy.fds[0], LOOP_READABLE, be_readable, &greedy);
+    greedy.timer = loop_timer_create(greedy.loop, fire_again, &greedy);
+    cr_assert(io && greedy.timer);
+    loop_timer_at(greedy.timer, clock_monotonic_ns() + NS_PER_MS);
+    loop_run(greedy.loop);
+    cr_expect(greedy.told && greedy.read, "nobody else was served");
+    cr_expect_lt(greedy.firings, FIRINGS_MAX);
+    loop_io_remove(io);
+    loop_destroy(greedy.loop);
+    close(greedy.fds[0]);
+    close(greedy.fds[1]);
+}
+
+struct due {
+    struct seen *seen;
+    struct loop_timer *timer, *victim;
+    char name;
+};
+
+static void note_due(void *context)
+{
+    struct due *due = context;
+
+    if (due->victim)
+        loop_timer_stop(due->victim);
+    note(due->seen, due->name);
+}
+
+static void make_due(struct due *due, struct seen *seen, char name)
+{
+    *due = (struct due){ .seen = seen, .name = name };
+    due->timer = loop_timer_create(seen->loop, note_due, due);
+    cr_assert_not_null(due->timer);
+    loop_timer_at(due->timer, 1);
+}
+
+Test(loop, timers_that_are_due_fire_once_in_the_order_they_were_set)
+{
+    struct seen seen = { .loop = loop_create(), .stop_after = 4 };
+    struct due due[7];
+
+    for (int i = 0; i < 7; i++)
+        make_due(&due[i], &seen, (char)('a' + i));
+    due[0].victim = due[3].timer; /* in the same pass */
+    loop_timer_destroy(due[1].timer);
+    loop_timer_stop(due[6].timer); /* the last of them */
+    loop_timer_at(due[2].timer, 1); /* set again: behind the others */
+    loop_run(seen.loop);
+    cr_expect_str_eq(seen.order, "aefc");
+    loop_destroy(seen.loop);
+}
+
+Test(loop, a_timer_that_was_due_and_is_set_to_a_later_time_keeps_to_that)
+{
+    struct seen seen = { .loop = loop_create(), .stop_after = 2 };
+    uint64_t at_ns = clock_monotonic_ns() + 20 * NS_PER_MS;
+    struct due later, now;
+
+    make_due(&later, &seen, 'l');
+    make_due(&now, &seen, 'n');
+    loop_timer_at(later.timer, at_ns);
+    loop_run(seen.loop);
+    cr_expect_str_eq(seen.order, "nl");
+    cr_expect_geq(clock_monotonic_ns(), at_ns);
+    loop_destroy(seen.loop);
+}
+
 Test(loop, a_repeating_timer_fires_until_it_is_destroyed)
 {
     struct seen seen = { .loop = loop_create(), .stop_after = 3 };
@@ -164,6 +276,51 @@ Test(loop, hooks_run_each_turn_in_the_order_they_were_added)
     loop_hook_remove(second);
     loop_hook_remove(first);
     loop_destroy(seen.loop);
+}
+
+struct skipper {
+    struct seen seen;
+    struct loop_timer *first, *late;
+    bool skipped;
+};
+
+static void skip_once(void *context)
+{
+    struct skipper *skipper = context;
+
+    skipper->skipped = true;
+    loop_skip_wait(skipper->seen.loop);
+}
+
+static void note_turn(void *context)
+{
+    struct skipper *skipper = context;
+
+    if (skipper->skipped && skipper->seen.count < skipper->seen.stop_after)
+        note(&skipper->seen, 'h');
+}
+
+static void note_late(void *context)
+{
+    struct skipper *skipper = context;
+
+    while (skipper->seen.count < skipper->seen.stop_after)
+        note(&skipper->seen, 'l');
+}
+
+Test(loop, a_wait_that_a_timer_asked_to_skip_does_not_last)
+{
+    struct skipper skipper = { .seen = { .loop = loop_create(), .stop_after = 2 } };
+    struct loop_hook *hook = loop_hook_add(skipper.seen.loop, note_turn, &skipper);
+
+    skipper.first = loop_timer_create(skipper.seen.loop, skip_once, &skipper);
+    skipper.late = loop_timer_create(skipper.seen.loop, note_late, &skipper);
+    loop_timer_at(skipper.first, clock_monotonic_ns() + NS_PER_MS);
+    loop_timer_at(skipper.late, clock_monotonic_ns() + 5 * NS_PER_SECOND);
+    loop_run(skipper.seen.loop);
+    cr_expect_str_eq(skipper.seen.order, "hh", "before and after the wait");
+    loop_hook_remove(hook);
+    loop_destroy(skipper.seen.loop);
 }
 
 struct answer {

@@ -312,7 +312,7 @@ Test(settings_file, reload_reads_reloadable_settings_again)
     o = load_good(VARIABLES("HTTP_PORT=99", "REDIS_NODES=a,b:2", file_variable("CACHE_DEFAULT_TTL")));
     cr_expect_eq(o.settings->cache_default_ttl_ms, 60000);
     put_file("90\n", 3);
-    again = settings_reload(o.settings, &o.report);
+    again = settings_reload(o.settings, NULL, &o.report);
     cr_assert_not_null(again);
     cr_expect_eq(again->cache_default_ttl_ms, 90000);
     cr_expect_eq(again->http_port, 99);
@@ -321,8 +321,35 @@ Test(settings_file, reload_reads_reloadable_settings_again)
     settings_unref(o.settings);
     o.settings = again;
     put_file("never\n", 6);
-    cr_expect_null(settings_reload(again, &o.report));
+    again = settings_reload(o.settings, NULL, &o.report);
+    cr_assert_not_null(again);
     cr_expect(texts_have(&o.report.faults, "CACHE_DEFAULT_TTL: \"never\" is not"));
+    cr_expect_eq(again->cache_default_ttl_ms, 90000, "what it held stays");
+    settings_unref(again);
+    end(&o);
+}
+
+Test(settings_file, reload_keeps_what_a_file_held_that_is_gone_and_takes_the_others)
+{
+    char other[] = "/tmp/cubby-settings-XXXXXX", variable[64];
+    int fd = mkstemp(other);
+    const struct settings *again;
+    struct outcome o;
+
+    cr_assert(fd >= 0 && write(fd, "600", 3) == 3);
+    put_file("60", 2);
+    snprintf(variable, sizeof variable, "CACHE_DEADLINE_MS_FILE=%s", other);
+    o = load_good(VARIABLES(variable, file_variable("CACHE_DEFAULT_TTL")));
+    unlink(other);
+    put_file("90", 2);
+    again = settings_reload(o.settings, NULL, &o.report);
+    cr_assert_not_null(again);
+    cr_expect_eq(again->cache_default_ttl_ms, 90000);
+    cr_expect_eq(again->cache_deadline_ms, 600);
+    cr_expect_eq(o.report.faults.count, 1);
+    cr_expect(texts_have(&o.report.faults, "CACHE_DEADLINE_MS_FILE: "));
+    settings_unref(again);
+    close(fd);
     end(&o);
 }
 
@@ -334,7 +361,7 @@ Test(settings_file, reload_keeps_settings_that_are_not_reloadable)
     put_file("one", 3);
     o = load_good(VARIABLES("REDIS_HOST=h", file_variable("REDIS_PASSWORD")));
     put_file("two", 3);
-    again = settings_reload(o.settings, &o.report);
+    again = settings_reload(o.settings, NULL, &o.report);
     cr_assert_not_null(again);
     cr_expect_str_eq(again->redis_password, "one");
     settings_unref(again);

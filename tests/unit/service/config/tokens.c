@@ -1,7 +1,10 @@
 #include "service/config/tokens.h"
 
+#include <sodium.h>
 #include <unistd.h>
 
+#include "service/base/buffer.h"
+#include "service/config/policies.h"
 #include "tests/unit/service/config/support.h"
 
 /* printf %s alpha | sha256sum, and so on. */
@@ -45,7 +48,7 @@ static void expect_faults(const char *text, const char *expected)
 
     cr_expect_null(tokens);
     cr_expect(faults && strcmp(faults, expected) == 0, "%s\n  instead of %s", faults ? faults : "(no fault)", expected);
-    tokens_destroy(tokens);
+    tokens_unref(tokens);
     free(faults);
 }
 
@@ -65,7 +68,82 @@ Test(tokens, are_found_by_the_hash_of_what_was_sent)
     cr_expect_null(tokens_find(tokens, BYTES("alpha\0")));
     cr_expect_null(tokens_find(tokens, BYTES(ALPHA)));
     cr_expect_null(tokens_find(tokens, BYTES("")));
-    tokens_destroy(tokens);
+    tokens_unref(tokens);
+}
+
+/* The hash of "token <number>" in hexadecimal. */
+static void hash_of(unsigned number, char hex[2 * TOKEN_HASH_BYTES + 1])
+{
+    unsigned char hash[TOKEN_HASH_BYTES];
+    char text[32];
+    int len = snprintf(text, sizeof text, "token %u", number);
+
+    crypto_hash_sha256(hash, (const unsigned char *)text, (unsigned long long)len);
+    sodium_bin2hex(hex, 2 * TOKEN_HASH_BYTES + 1, hash, sizeof hash);
+}
+
+static const struct token *find_number(const struct tokens *tokens, unsigned number)
+{
+    char text[32];
+
+    snprintf(text, sizeof text, "token %u", number);
+    return tokens_find(tokens, bytes_str(text));
+}
+
+Test(tokens, each_of_the_most_is_found_and_nothing_else)
+{
+    struct buffer text;
+    struct tokens *tokens;
+    char hex[2 * TOKEN_HASH_BYTES + 1], *file;
+
+    buffer_init(&text, TOKENS_FILE_MAX);
+    for (unsigned i = 0; i < TOKENS_MAX; i++) {
+        hash_of(i, hex);
+        buffer_add_format(&text, "%s{\"sha256\":\"%s\",\"namespaces\":\"*\",\"scopes\":[\"read\"],\"name\":\"%u\"}",
+                          i > 0 ? "," : "{\"tokens\":[", hex, i);
+    }
+    buffer_add_string(&text, "]}");
+    file = buffer_take_string(&text);
+    tokens = parse_good(file);
+    for (unsigned i = 0; i < TOKENS_MAX; i++) {
+        const struct token *found = find_number(tokens, i);
+
+        cr_assert_not_null(found, "%u", i);
+        cr_expect_eq(strtoul(found->name, NULL, 10), i);
+        cr_expect_null(find_number(tokens, TOKENS_MAX + i));
+    }
+    tokens_unref(tokens);
+    free(file);
+}
+
+/* Its hash belongs to the last place of the table. */
+static unsigned number_of_the_last_place(void)
+{
+    char hex[2 * TOKEN_HASH_BYTES + 1];
+
+    for (unsigned i = 0;; i++) {
+        hash_of(i, hex);
+        if (strchr("7f", hex[1]) && hex[2] == 'f' && hex[3] == 'f')
+            return i;
+    }
+}
+
+Test(tokens, are_found_behind_others_of_the_same_place_and_around_the_end_of_the_table)
+{
+    char text[1024], hex[2 * TOKEN_HASH_BYTES + 1];
+    unsigned number = number_of_the_last_place();
+    struct tokens *tokens;
+
+    hash_of(number, hex);
+    snprintf(text, sizeof text,
+             FILE_OF(TOKEN("07ff%060d", "\"*\"", READ) AND TOKEN("07ff%060d", "\"*\"", READ)
+                     AND TOKEN("0000%060d", "\"*\"", READ) AND TOKEN("%s", "[\"users\"]", READ)), 1, 2, 3, hex);
+    tokens = parse_good(text);
+    cr_assert_not_null(find_number(tokens, number));
+    cr_expect(token_covers(find_number(tokens, number), BYTES("users")));
+    cr_expect_not(token_covers(find_number(tokens, number), BYTES("others")));
+    cr_expect_null(tokens_find(tokens, BYTES("alpha")));
+    tokens_unref(tokens);
 }
 
 Test(tokens, hashes_are_taken_in_both_cases)
@@ -74,7 +152,7 @@ Test(tokens, hashes_are_taken_in_both_cases)
         parse_good(FILE_OF(TOKEN("8ED3F6AD685B959EAD7022518E1AF76CD816F8E8EC7CCDDA1ED4018E8F2223F8", "\"*\"", READ)));
 
     cr_expect_not_null(tokens_find(tokens, BYTES("alpha")));
-    tokens_destroy(tokens);
+    tokens_unref(tokens);
 }
 
 Test(tokens, an_empty_list_holds_none)
@@ -83,9 +161,9 @@ Test(tokens, an_empty_list_holds_none)
 
     cr_expect_eq(tokens_count(tokens), 0);
     cr_expect_null(tokens_find(tokens, BYTES("alpha")));
-    tokens_destroy(tokens);
+    tokens_unref(tokens);
     cr_expect_eq(tokens_count(NULL), 0);
-    tokens_destroy(NULL);
+    tokens_unref(NULL);
 }
 
 static void expect_cover(const char *namespaces, const char *ns, bool expected)
@@ -96,7 +174,7 @@ static void expect_cover(const char *namespaces, const char *ns, bool expected)
     snprintf(text, sizeof text, FILE_OF(TOKEN(ALPHA, "%s", READ)), namespaces);
     tokens = parse_good(text);
     cr_expect_eq(token_covers(tokens_find(tokens, BYTES("alpha")), bytes_str(ns)), expected, "%s %s", namespaces, ns);
-    tokens_destroy(tokens);
+    tokens_unref(tokens);
 }
 
 Test(tokens, are_for_the_namespaces_that_they_name)
@@ -120,7 +198,7 @@ Test(tokens, an_everywhere_is_told_from_a_list)
 
     cr_expect_not(tokens_find(tokens, BYTES("alpha"))->everywhere);
     cr_expect(tokens_find(tokens, BYTES("beta"))->everywhere);
-    tokens_destroy(tokens);
+    tokens_unref(tokens);
 }
 
 Test(tokens, every_fault_is_named_by_its_place_alone)
@@ -148,7 +226,7 @@ Test(tokens, the_hash_of_nothing_lets_nobody_in_without_a_token)
 
     /* That an empty token is not asked for is routes/access.c's. */
     cr_expect_not_null(tokens_find(tokens, BYTES("")));
-    tokens_destroy(tokens);
+    tokens_unref(tokens);
 }
 
 Test(tokens, do_not_go_with_access_control_off)
@@ -166,7 +244,7 @@ Test(tokens, do_not_go_with_access_control_off)
     cr_expect_eq(tokens_count(o.settings->tokens), 1);
     struct settings_report report;
     settings_report_init(&report);
-    const struct settings *again = settings_reload(o.settings, &report);
+    const struct settings *again = settings_reload(o.settings, NULL, &report);
     cr_assert_not_null(again);
     cr_expect_neq(again->tokens, o.settings->tokens);
     cr_expect_eq(tokens_count(again->tokens), 1);
@@ -174,6 +252,64 @@ Test(tokens, do_not_go_with_access_control_off)
     settings_report_release(&report);
     end(&o);
     unlink(path);
+}
+
+/* Writes `text` to the file at `path`. */
+static void put(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    cr_assert(file && fputs(text, file) >= 0);
+    fclose(file);
+}
+
+Test(tokens, and_policies_are_read_again_each_on_its_own)
+{
+    char tokens_path[] = "/tmp/tokens-XXXXXX", policies_path[] = "/tmp/policies-XXXXXX", variables[2][64];
+    const struct policies_abilities abilities = { .engine = "some" };
+    struct settings_report report;
+    const struct settings *old, *again;
+
+    close(mkstemp(tokens_path));
+    close(mkstemp(policies_path));
+    put(tokens_path, FILE_OF(TOKEN(ALPHA, "\"*\"", READ)));
+    put(policies_path, "{\"a\":{\"max_ttl\":5}}");
+    snprintf(variables[0], sizeof variables[0], "CACHE_TOKENS_FILE=%s", tokens_path);
+    snprintf(variables[1], sizeof variables[1], "CACHE_NAMESPACES_FILE=%s", policies_path);
+    struct outcome o = load_good(VARIABLES(variables[0], variables[1]));
+    old = o.settings;
+    settings_report_init(&report);
+
+    put(policies_path, "{");
+    put(tokens_path, FILE_OF(TOKEN(BETA, "\"*\"", READ)));
+    again = settings_reload(old, &abilities, &report);
+    cr_assert_not_null(again);
+    cr_expect_eq(again->policies, old->policies, "at fault: the old ones stay");
+    cr_expect_not_null(tokens_find(again->tokens, BYTES("beta")), "not at fault: counts");
+    cr_expect_eq(report.faults.count, 1);
+    cr_expect(texts_have(&report.faults, policies_path) && texts_have(&report.faults, "line 1"));
+    settings_unref(again);
+
+    put(policies_path, "{\"a\":{\"max_ttl\":6,\"max_entries\":5}}");
+    again = settings_reload(old, &abilities, &report);
+    cr_expect_eq(again->policies, old->policies, "beyond what the engine can");
+    cr_expect_not_null(tokens_find(again->tokens, BYTES("beta")));
+    cr_expect(texts_have(&report.faults, "cannot bound"));
+    settings_unref(again);
+
+    put(policies_path, "{\"a\":{\"max_ttl\":6}}");
+    put(tokens_path, "{\n\nx");
+    again = settings_reload(old, &abilities, &report);
+    cr_expect_eq(policies_find(again->policies, BYTES("a"))->max_ttl_ms, 6000);
+    cr_expect_eq(again->tokens, old->tokens);
+    cr_expect(texts_have(&report.faults, tokens_path) && texts_have(&report.faults, "line 3"));
+    settings_unref(old);
+    o.settings = again;
+    cr_expect_not_null(tokens_find(again->tokens, BYTES("alpha")), "they outlive the settings that they came with");
+    settings_report_release(&report);
+    end(&o);
+    unlink(tokens_path);
+    unlink(policies_path);
 }
 
 Test(admin_port, is_there_when_it_is_set)

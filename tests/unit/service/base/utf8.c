@@ -1,4 +1,4 @@
-#include "routes/text/utf8.h"
+#include "service/base/utf8.h"
 
 #include <stdint.h>
 
@@ -147,4 +147,36 @@ Test(utf8, classifies_texts)
     cr_expect_eq(utf8_classify(BYTES("nul\0inside")), UTF8_ESCAPED);
     cr_expect(utf8_valid(BYTES("\n")));
     cr_expect_not(utf8_valid(BYTES("\xFF")));
+}
+
+/* Table 3-7 of the Unicode standard as ranges: the second byte rules out overlong
+ * forms, surrogates and what lies above U+10FFFF. */
+static size_t longest_beginning(const unsigned char *p, size_t left)
+{
+    size_t whole = p[0] < 0xC2 || p[0] > 0xF4 ? 0 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4, len = 1;
+    unsigned least = p[0] == 0xE0 ? 0xA0 : p[0] == 0xF0 ? 0x90 : 0x80;
+    unsigned most = p[0] == 0xED ? 0x9F : p[0] == 0xF4 ? 0x8F : 0xBF;
+
+    if (whole == 0 || left < 2 || p[1] < least || p[1] > most)
+        return 1;
+    for (len = 2; len < whole && len < left && p[len] >= 0x80 && p[len] < 0xC0; len++)
+        continue;
+    return len;
+}
+
+Test(utf8, ill_formed_runs_are_as_long_as_the_beginning_of_a_sequence)
+{
+    static const unsigned char later[] = { 0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC2, 0xF4, 0xFF };
+
+    for (unsigned a = 0x80; a < 0x100; a++)
+        for (unsigned b = 0; b < 0x100; b++)
+            for (size_t i = 0; i < sizeof later * sizeof later; i++)
+                for (size_t left = 1; left <= 4; left++) {
+                    const unsigned char p[4] = { (unsigned char)a, (unsigned char)b, later[i % sizeof later],
+                                                 later[i / sizeof later] };
+
+                    if (utf8_sequence((const char *)p, left) == 0)
+                        cr_assert_eq(utf8_ill_formed((const char *)p, left), longest_beginning(p, left),
+                                     "%02x %02x %02x %02x, %zu", p[0], p[1], p[2], p[3], left);
+                }
 }

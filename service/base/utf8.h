@@ -28,3 +28,8 @@ static inline bool utf8_valid(struct bytes text)
 /* Length, 2 to 4, of the well-formed sequence of non-ASCII bytes at the start
  * of `p`, of which `left` bytes may be read; 0 when there is none. */
 size_t utf8_sequence(const char *p, size_t left);
+
+/* Where there is none: how many bytes, 1 to 3, one U+FFFD stands for: the
+ * longest beginning of a well-formed sequence (Unicode 15 section 3.9, "maximal
+ * subpart"), or the one byte that begins none. */
+size_t utf8_ill_formed(const char *p, size_t left);

@@ -1,6 +1,6 @@
-#include "routes/text/utf8.h"
+#include "service/base/utf8.h"
 
-#include "routes/text/swar.h"
+#include "service/base/swar.h"
 
 static bool is_continuation(unsigned char byte)
 {
@@ -28,6 +28,22 @@ size_t utf8_sequence(const char *text, size_t left)
     if ((p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F))
         return 0;
     return 4;
+}
+
+size_t utf8_ill_formed(const char *text, size_t left)
+{
+    /* What is a beginning can be completed; what rules a sequence out stands in
+     * its first two bytes. */
+    for (size_t len = 3; len >= 2; len--) {
+        char completed[4] = { '\x80', '\x80', '\x80', '\x80' };
+
+        if (len > left)
+            continue;
+        memcpy(completed, text, len);
+        if (utf8_sequence(completed, sizeof completed) > len)
+            return len;
+    }
+    return 1;
 }
 
 static bool must_escape(char c)
