@@ -1,9 +1,12 @@
 #!/bin/bash
 # All tests. Installs what is missing, builds what is needed under build/, prints a summary, and ends with a status
-# other than 0 when anything failed. A step that could not run because its build failed counts as failed.
+# other than 0 when anything failed.
 #
-#   tests/run.sh            everything but debian13
+#   tests/run.sh            everything
 #   tests/run.sh unit http  only these steps, see below for their names
+#
+# Most steps wait most of the time, for clocks and for servers, so several run side by side. Each one's output is in
+# build/steps while it runs, and shown when it has ended.
 set -euo pipefail
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -12,11 +15,13 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 cd "$root"
 
 python=/usr/bin/python3
+logs=build/steps
 jobs=$(nproc)
+lanes=1 # how many steps run side by side
 wanted=("$@")
 summary=()
 failures=0
-built=no # by build_for_two
+declare -A running=() # the steps that run, by process id
 
 export CUBBY_WERROR=ON
 export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1
@@ -24,7 +29,9 @@ export UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=second_deadlock_stack=1
 export PYTHONDONTWRITEBYTECODE=1
 # Settings of the caller's must not steer the tests.
-unset "${!HTTP_@}" "${!CACHE_@}" "${!MEMORY_@}" "${!REDIS_@}" "${!MEMCACHED_@}" "${!LOG_@}"
+unset "${!HTTP_@}" "${!CACHE_@}" "${!MEMORY_@}" "${!REDIS_@}" "${!MEMCACHED_@}" "${!LOG_@}" "${!ADMIN_@}"
+
+# ---- Steps side by side ----
 
 is_wanted() {
     local step
@@ -35,84 +42,94 @@ is_wanted() {
     return 1
 }
 
-# run_step NAME COMMAND...: runs it unless other steps were asked for, and notes how it went.
-run_step() {
-    local name=$1 began=$SECONDS status=0
-    shift
-    is_wanted "$name" || return 0
-    printf '\n==== %s\n' "$name"
-    # A subshell of its own keeps -e alive inside the function.
-    set +e
-    (
-        set -e
-        "$@"
-    )
-    status=$?
-    set -e
-    note_step "$name" $((SECONDS - began)) $status
-}
-
-# note_step NAME SECONDS STATUS
-note_step() {
-    if [ "$3" -eq 0 ]; then
-        summary+=("$(printf 'passed   %4d s  %s' "$2" "$1")")
-    elif [ "$3" -eq 77 ]; then
-        summary+=("$(printf 'skipped  %4d s  %s' "$2" "$1")")
-    else
-        summary+=("$(printf 'FAILED   %4d s  %s (status %d)' "$2" "$1" "$3")")
-        failures=$((failures + 1))
-    fi
-}
-
-# Two steps at one time: for suites that mostly wait. Each one's output is shown when it has ended.
-run_two() {
-    local name pids=() names=() i
-    mkdir -p build
+# start NAME...: these steps in this order, each as soon as a lane is free, unless others were asked for.
+start() {
+    local name
     for name in "$@"; do
         is_wanted "$name" || continue
-        names+=("$name")
-        (
-            began=$SECONDS status=0
-            set +e
-            (
-                set -e
-                "step_${name//-/_}"
-            ) >"build/step-$name.log" 2>&1
-            status=$?
-            echo $((SECONDS - began)) >"build/step-$name.seconds"
-            exit $status
-        ) &
-        pids+=($!)
-    done
-    for i in "${!names[@]}"; do
-        local status=0
-        wait "${pids[$i]}" || status=$?
-        printf '\n==== %s\n' "${names[$i]}"
-        cat "build/step-${names[$i]}.log"
-        note_step "${names[$i]}" "$(cat "build/step-${names[$i]}.seconds")" $status
+        while [ ${#running[@]} -ge "$lanes" ]; do
+            end_one
+        done
+        printf -- '---- %s begins after %d s\n' "$name" "$SECONDS"
+        run_step "$name" >"$logs/$name.log" 2>&1 &
+        running[$!]=$name
     done
 }
+
+# In a shell of its own. Notes how long it took, by the clock and of the processor.
+run_step() {
+    local TIMEFORMAT='%0R %0U %0S'
+    set +e
+    {
+        time {
+            # A subshell of its own keeps -e alive inside the function.
+            (
+                set -e
+                "step_${1//-/_}"
+            ) >&3 2>&3
+        }
+    } 3>&1 2>"$logs/$1.times"
+}
+
+end_one() {
+    local name pid status=0
+    wait -n -p pid "${!running[@]}" || status=$?
+    name=${running[$pid]}
+    unset "running[$pid]"
+    printf '\n==== %s\n' "$name"
+    cat "$logs/$name.log"
+    note_step "$name" $status
+}
+
+end_all() {
+    while [ ${#running[@]} -gt 0 ]; do
+        end_one
+    done
+}
+
+# note_step NAME STATUS
+note_step() {
+    local seconds user system how
+    read -r seconds user system <"$logs/$1.times"
+    case $2 in
+    0) how=passed ;;
+    77) how=skipped ;;
+    *)
+        how="FAILED $2"
+        failures=$((failures + 1))
+        ;;
+    esac
+    summary+=("$(printf '%-10s %5d s %5d s  %s' "$how" "$seconds" $((user + system)) "$1")")
+}
+
+# ---- What they share ----
 
 # Runs a command with its output in a file, of which only a failure shows the end.
 quietly() {
-    local log=build/last-step.log status=0
-    mkdir -p build
+    local log status=0
+    log=$(mktemp)
     "$@" >"$log" 2>&1 || status=$?
     [ $status -eq 0 ] || tail -n 60 "$log"
+    rm -f "$log"
     return $status
 }
 
-# build PRESET ARGUMENT...
+# build PRESET ARGUMENT...: one at a time; who comes second finds nothing left to do.
 build() {
     local preset=$1
     shift
-    quietly cmake --preset "$preset"
-    quietly cmake --build "build/$preset" -j "$jobs" "$@"
+    (
+        flock 9
+        quietly cmake --preset "$preset"
+        quietly cmake --build "build/$preset" -j "$jobs" "$@"
+    ) 9>"$logs/$preset.lock"
 }
 
 run_pytest() {
     "$python" -m pytest -q -p no:cacheprovider --durations=5 "$@"
 }
+
+# ---- The steps ----
 
 # Criterion: units, and the contract that every engine keeps; with address and undefined-behaviour sanitizers. The
 # lint tests (tests/lint) are among them.
@@ -132,20 +149,18 @@ step_http() {
     CUBBY_BINARY=$root/build/dev/cubby run_pytest tests/http
 }
 
-# The HTTP suite where it meets the engine, on each engine of tests/support/engines.py that is a server of its own; the
-# corpus and the settings have nothing to do with the engine.
-step_http_engine() {
-    [ "$built" = yes ]
-    CUBBY_TEST_ENGINE=$1 CUBBY_BINARY=$root/build/dev/cubby run_pytest tests/http --ignore=tests/http/test_corpus.py \
-        --ignore=tests/http/test_settings.py --ignore=tests/http/test_header_room.py \
-        --ignore=tests/http/test_slow_engine.py --ignore=tests/http/test_deadlines.py
+# The HTTP suite where it meets the engine, on each engine of tests/support/engines.py that is a server of its own.
+# tests/http/conftest.py says what is the same whatever the engine is.
+http_on() {
+    build dev
+    CUBBY_TEST_ENGINE=$1 CUBBY_BINARY=$root/build/dev/cubby run_pytest -m "not any_engine" tests/http
 }
 
-step_http_redis() { step_http_engine redis; }
-step_http_redis_sentinel() { step_http_engine redis-sentinel; }
-step_http_redis_cluster() { step_http_engine redis-cluster; }
-step_http_memcached() { step_http_engine memcached; }
-step_http_memcached_3() { step_http_engine memcached-3; }
+step_http_redis() { http_on redis; }
+step_http_redis_sentinel() { http_on redis-sentinel; }
+step_http_redis_cluster() { http_on redis-cluster; }
+step_http_memcached() { http_on memcached; }
+step_http_memcached_3() { http_on memcached-3; }
 
 # Real servers that are killed, paused, moved and lied for.
 step_fault_redis() {
@@ -154,20 +169,8 @@ step_fault_redis() {
 }
 
 step_fault_memcached() {
-    [ "$built" = yes ]
+    build dev
     CUBBY_BINARY=$root/build/dev/cubby run_pytest tests/fault/memcached
-}
-
-# Steps that run side by side do not build.
-build_for_two() {
-    local name
-    for name in http-redis http-redis-sentinel http-redis-cluster http-memcached http-memcached-3 fault-memcached; do
-        if is_wanted "$name"; then
-            built=no
-            if (build dev); then built=yes; fi
-            return 0
-        fi
-    done
 }
 
 # Clients at two replicas, an engine that is disturbed, and a search for a legal order of what they saw; and the checker
@@ -185,7 +188,8 @@ step_race() {
     CUBBY_BINARY=$root/build/tsan/cubby run_pytest tests/http/test_conditions.py tests/http/test_connections.py \
         tests/http/test_flush.py tests/http/test_drain.py tests/http/test_slow_engine.py \
         tests/http/test_batch.py tests/http/test_import.py tests/http/test_leases.py tests/http/test_locks.py \
-        tests/http/test_listing.py
+        tests/http/test_listing.py tests/http/test_access.py tests/http/test_access_matrix.py tests/http/test_metrics.py \
+        tests/http/test_tls.py tests/http/test_admin_port.py
 }
 
 step_smoke() {
@@ -244,35 +248,33 @@ step_deploy() {
     CUBBY_BINARY=$root/build/dev/cubby tests/deploy/run.sh
 }
 
-# Debian 13 in a folder: the image's steps, the package, TLS to Redis, the tests. Root, and a mirror for what is missing.
+# Debian 13 in a folder: the image's steps, the package, TLS to Redis, the tests. Needs root, leave to mount and a mirror,
+# and counts as skipped where one of them is missing.
 step_debian13() {
     tests/packaging/debian13.sh
 }
 
+# ---- Their order ----
+
+for step in "${wanted[@]}"; do
+    if ! declare -F "step_${step//-/_}" >/dev/null; then
+        echo "no step $step" >&2
+        exit 2
+    fi
+done
+mkdir -p "$logs"
 # shellcheck disable=SC2086 # lists of words
 install_missing $BUILD_PACKAGES $TEST_PACKAGES
 
-run_step unit step_unit
-run_step stress step_stress
-run_step http step_http
-build_for_two
-run_two http-redis http-memcached
-run_two http-redis-sentinel http-memcached-3
-run_two http-redis-cluster fault-memcached
-run_step fault-redis step_fault_redis
-run_step history step_history
-run_step race step_race
-run_step smoke step_smoke
-run_step fuzz step_fuzz
-run_step openapi step_openapi
-run_step packaging step_packaging
-run_step deploy step_deploy
-# Takes as long as half of all others together: only when it is asked for.
-if [ ${#wanted[@]} -gt 0 ]; then
-    run_step debian13 step_debian13
-fi
+# The longest begins first. What has the processor busy goes one after the other beside it; then all that waits.
+lanes=2
+start debian13 unit stress
+lanes=4
+start http fault-redis race http-redis-sentinel history http-redis http-redis-cluster openapi http-memcached \
+    http-memcached-3 fault-memcached packaging fuzz smoke deploy
+end_all
 
-printf '\n==== summary after %d s\n' "$SECONDS"
+printf '\n==== summary after %d s: how it went, seconds, seconds of the processor\n' "$SECONDS"
 printf '%s\n' "${summary[@]}"
 [ $failures -eq 0 ] || {
     echo "$failures of ${#summary[@]} steps failed" >&2

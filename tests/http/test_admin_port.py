@@ -23,7 +23,7 @@ PROBES = ["/healthz", "/readyz"]
 
 @pytest.fixture(autouse=True)
 def undocumented(monkeypatch):
-    """The interface's document is of the main port of a service without an admin port."""
+    """The interface's document is of the main port."""
     monkeypatch.setattr(document, "ENABLED", False)
 
 
@@ -69,8 +69,9 @@ def test_nothing_else_is_there(watched, ns):
     assert ask_admin(service, "/healthz", "DELETE").status == 405
 
 
-def test_what_is_there_is_not_on_the_main_port(watched, start_service):
+def test_what_is_there_is_not_on_the_main_port(watched, start_service, monkeypatch):
     service, without = watched(), start_service()
+    monkeypatch.setattr(document, "ENABLED", True)  # that it is not there is documented
     for target in FOR_ADMIN:
         check_problem(service.request("GET", target), 404)
         assert without.request("GET", target).status == 200
@@ -96,13 +97,14 @@ def test_it_is_on_loopback_alone_unless_told_otherwise(watched):
 
 def test_it_answers_when_all_connections_and_places_are_taken(watched, ns):
     service = watched(HTTP_MAX_CONNECTIONS="3", HTTP_MAX_IN_FLIGHT="1", HTTP_THREADS="1")
-    held = [service.connect() for _ in range(3)]
+    held = service.take_connections(3)
     try:
         held[0].send(f"PUT /raw/{ns}/k HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n".encode())
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 20
         while held[1].request("GET", f"/raw/{ns}/k").status != 503:
             assert time.monotonic() < deadline
-        assert service.request("GET", "/healthz").status == 503, "the main port is full"
+        with service.connect() as refused:
+            assert refused.read("GET").status == 503, "the main port is full"
         for target in PROBES + FOR_ADMIN:
             assert ask_admin(service, target).status == 200, target
     finally:
@@ -131,7 +133,7 @@ def test_it_answers_while_the_service_drains(watched, ns):
     held.send(f"PUT /raw/{ns}/k HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na".encode())
     time.sleep(0.3)
     service.terminate()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while True:  # the main port closes
         try:
             service.connect().close()
@@ -139,6 +141,9 @@ def test_it_answers_while_the_service_drains(watched, ns):
             break
         assert time.monotonic() < deadline
         time.sleep(0.02)
+    with Connection(service.admin) as late:
+        time.sleep(0.4)  # a client's way to its first request may be long
+        assert late.request("GET", "/healthz").status == 200
     for _ in range(20):
         assert ask_admin(service, "/healthz").status == 200
         check_problem(ask_admin(service, "/readyz"), 503)

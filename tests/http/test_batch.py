@@ -51,13 +51,14 @@ def test_results_come_in_order_one_an_operation(batch, service, ns):
 
 
 def test_operations_on_one_key_run_in_their_order(batch):
-    ops = []
-    for n in range(40):
-        ops += [put("k", n), get("k"), {"op": "delete", "key": "k"}, get("k")]
-    found = results(batch(*ops))
-    for n in range(40):
-        one, two, three, four = found[4 * n:4 * n + 4]
-        assert (one["status"], two["value"], three["status"], four["status"]) == (201, n, 200, 404)
+    for first in range(0, 40, 5):  # a trip each, and one deadline for all of a batch
+        ops = []
+        for n in range(first, first + 5):
+            ops += [put("k", n), get("k"), {"op": "delete", "key": "k"}, get("k")]
+        found = results(batch(*ops))
+        for i, n in enumerate(range(first, first + 5)):
+            one, two, three, four = found[4 * i:4 * i + 4]
+            assert (one["status"], two["value"], three["status"], four["status"]) == (201, n, 200, 404)
 
 
 def test_values_keep_their_bytes(batch, service, ns):
@@ -126,7 +127,7 @@ def test_conditions_hold_for_each_operation(batch):
     ({"op": "put", "key": "k", "value": 1, "tags": [""]}, '"tags"'),
     ({"op": "put", "key": "k", "value": 1, "tags": ["t%d" % n for n in range(33)]}, "32 tags"),
     ({"op": "put", "key": "k", "value": 1, "fence_token": 1.5}, '"fence_token"'),
-    ({"op": "put", "key": "k", "value": 1, "lease_token": "zz"}, '"lease_token"'),
+    ({"op": "put", "key": "k", "value": 1, "lease_token": 5}, '"lease_token"'),
     ({"op": "put", "key": "k", "value": 1, "if_match": "unquoted"}, '"if_match"'),
     ({"op": "put", "key": "k", "value": 1, "if_match": [1]}, '"if_match"'),
     ({"op": "put", "key": "k", "value": 1, "colour": 1}, '"colour": unknown member'),
@@ -141,7 +142,7 @@ def test_a_malformed_operation_is_400_with_its_index_and_nothing_is_stored(batch
 
 
 @pytest.mark.parametrize("body, words", [
-    (b"", "well-formed"), (b"[]", "not a JSON object"), (b"{}", '"ops"'), (b'{"ops":{}}', '"ops"'),
+    (b"", '"ops": missing'), (b" ", "well-formed"), (b"[]", "not a JSON object"), (b"{}", '"ops"'), (b'{"ops":{}}', '"ops"'),
     (b'{"ops":[],"ops":[]}', "twice"), (b'{"ops":[],"colour":1}', '"colour"'), (b'{"ops":[],"atomic":1}', '"atomic"'),
     (b'{"ops":[]}x', "well-formed"), (b'{"ops":[{"op":"get","key":"k"},]}', "well-formed"),
     (b'{"ops":[{"op":"get","key":"k","key":"k"}]}', "twice"), (b'{"ops":[{"op":"get","key":"\\ud800"}]}', "surrogate"),
@@ -160,11 +161,52 @@ def test_a_thousand_operations_are_taken_and_not_one_more(batch):
     assert "1000" in check_problem(batch(*[get("k")] * 1001), 400)["detail"]
 
 
-def test_other_types_and_parameters_are_refused(batch, service, ns):
-    check_problem(batch(fields={"Content-Type": "text/plain"}), 415)
-    check_problem(batch(fields={"Content-Type": "application/json", "Content-Encoding": "gzip"}), 415)
-    assert results(batch(fields={})) == []
+def test_codings_and_parameters_are_refused(batch, service, ns):
+    for content_type in ("application/json", "application/x-ndjson", "text/plain"):
+        check_problem(batch(fields={"Content-Type": content_type, "Content-Encoding": "gzip"}), 415)
+    assert results(batch(fields={**JSON, "Content-Encoding": "identity"})) == []
     check_problem(service.request("POST", f"/cache/{ns}?ttl=5", JSON, b'{"ops":[]}'), 400)
+
+
+@pytest.mark.parametrize("content_type", [None, "", "application/x-www-form-urlencoded", "text/plain;charset=UTF-8",
+                                          "application/vnd.api+json", "nonsense"])
+def test_a_batch_comes_under_any_type_but_that_of_an_import(batch, content_type):
+    """As other bodies in JSON do: what curl sends with -d is called a form."""
+    fields = {} if content_type is None else {"Content-Type": content_type}
+    assert [result["status"] for result in results(batch(put("k", 1), get("k"), fields=fields))] == [201, 200]
+    assert "well-formed" in check_problem(batch(body=b"ops=1", fields=fields), 400)["detail"]
+
+
+@pytest.mark.parametrize("method, target, body", [
+    ("POST", "/cache/{ns}", {"ops": []}), ("PATCH", "/cache/{ns}/entry", {"ttl": 5}), ("POST", "/flush", {"namespace": "{ns}"}),
+    ("POST", "/counters/{ns}/c", {"by": 1}), ("PUT", "/counters/{ns}/d", {"value": 1}),
+    ("POST", "/limits/{ns}/l", {"limit": 5, "window": 60}), ("POST", "/locks/{ns}/l", {"ttl": 1}),
+])
+def test_one_rule_for_every_body_in_json(service, ns, method, target, body):
+    def send(**fields):
+        fields = {name.replace("_", "-"): value for name, value in fields.items()}
+        text = json.dumps(body).replace("{ns}", ns)
+        answer = service.request(method, target.replace("{ns}", ns), fields, text.encode())
+        check_any_answer(answer, method)
+        return answer
+
+    assert service.request("PUT", f"/raw/{ns}/entry", {}, b"v").status == 201
+    problem = check_problem(send(Content_Type="application/json", Content_Encoding="gzip"), 415)
+    assert "Content-Encoding" in problem["detail"]
+    assert service.request("GET", f"/raw/{ns}/entry").status == 200
+    assert send(Content_Type="application/x-www-form-urlencoded", Content_Encoding="identity").status in (200, 201)
+
+
+def test_what_is_no_lease_token_is_a_void_one(batch, capabilities):
+    op = put("k", 1, lease_token="zz")
+    if not capabilities["supports"]["leases"]:
+        check_problem(batch(op), 501)
+        return
+    found = results(batch(op, put("other", 1)))
+    assert [result["status"] for result in found] == [412, 201] and "lease" in found[0]["error"]["detail"]
+    if capabilities["supports"]["atomic_batch"]:
+        assert check_problem(batch(put("a", 1), op, atomic=True), 412)["index"] == 1
+        assert results(batch(get("a")))[0]["status"] == 404
 
 
 def test_a_value_over_the_limit_is_413_with_the_index(start_service, ns):

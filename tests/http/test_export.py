@@ -154,7 +154,7 @@ def failing():
 
     def start(rules, **settings):
         binary = os.path.join(os.path.dirname(binary_path()), "tests", "support", "slow_service")
-        service = Service({"FAULT_RULES": rules, **settings}, binary=binary).start()
+        service = Service({"FAULT_RULES": rules, "CACHE_DEADLINE_MS": 5000, **settings}, binary=binary).start()
         started.append(service)
         return service
 

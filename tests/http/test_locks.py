@@ -9,6 +9,7 @@ import time
 import pytest
 from support.api import check_problem, flush
 from support.primitives import ODD_BODIES, ODD_KEYS, Space, skip_unless_supported
+from support.prometheus import Metrics
 from support.service import Service, binary_path
 from support.wire import Closed, build_request
 
@@ -72,9 +73,11 @@ def test_only_its_holder_renews_and_releases_it(locks):
     for method, body in (("PATCH", {"ttl": 5}), ("DELETE", None)):
         answer = locks.request(method, "k", body, {"Lock-Token": NOBODY})
         assert check_problem(answer, 412)["type"] == "/problems/precondition-failed"
-        locks.refused(method, "k", body, "Lock-Token")
+        assert "missing" in locks.refused(method, "k", body, "Lock-Token")
         for token in ("", "x", grant["token"][:-1], grant["token"] + "0", f'"{grant["token"]}"', "g" * 32):
-            locks.refused(method, "k", body, "Lock-Token", fields={"Lock-Token": token})
+            wrong = check_problem(locks.request(method, "k", body, {"Lock-Token": token}), 412)
+            assert {**wrong, "request_id": ""} == {**answer.json(), "request_id": ""}, "as any other wrong one"
+        assert check_held(locks.post("k"))["ttl"] > 10
     mine = {"Lock-Token": grant["token"].upper()}
     renewed = locks.request("PATCH", "k", {"ttl": 20}, mine)
     assert renewed.status == 200 and renewed.json() == {"fence": grant["fence"], "ttl": 20.0}
@@ -129,7 +132,8 @@ def test_what_is_within_bounds_is_taken(locks, body):
 @pytest.mark.parametrize("body", ODD_BODIES)
 def test_odd_bodies_are_refused(locks, body):
     locks.refused("POST", "k", body, None)
-    locks.refused("PATCH", "k", body, None, fields={"Lock-Token": NOBODY})
+    for token in (NOBODY, "x"):
+        locks.refused("PATCH", "k", body, None, fields={"Lock-Token": token})
 
 
 def test_unknown_members_parameters_and_methods_are_refused(locks):
@@ -169,17 +173,17 @@ def test_who_waits_gets_it_when_it_is_released(service, ns, locks):
         assert release(locks, "k", grant["token"]).status == 204
         began = time.monotonic()
         second = grant_of(waiter.read("POST"))
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 5
         assert second["fence"] > grant["fence"] and second["ttl"] == 5.0
         release(locks, "k", second["token"])
     waiter.close()
 
 
 def test_who_waits_gets_it_when_the_holders_time_is_over(locks):
-    first = grant_of(locks.post("k", {"ttl": 0.4}))
     began = time.monotonic()
+    first = grant_of(locks.post("k", {"ttl": 0.4}))
     second = grant_of(locks.post("k", {"wait": "10s"}))
-    assert 0.3 < time.monotonic() - began < 3
+    assert 0.35 < time.monotonic() - began < 5
     assert second["fence"] > first["fence"]
 
 
@@ -254,7 +258,7 @@ def test_three_hundred_that_wait_hold_no_thread(start_service, ns):
             assert other.request("GET", "/healthz").status == 200
             assert other.request("PUT", f"/raw/{ns}/{number}", {}, b"v").status == 201
             slowest = max(slowest, time.monotonic() - began)
-    assert slowest < 1
+    assert slowest < 5, "the others wait for half a minute"
     assert release(locks, "k", grant["token"]).status == 204
     fences = [grant_of(connection.read("POST"))["fence"] for connection in waiters]
     assert len(set(fences)) == 300
@@ -268,11 +272,15 @@ def test_a_request_that_waits_counts_as_in_flight(start_service, ns):
     locks = Space(service, "locks", ns)
     grant = grant_of(locks.post("k", {"ttl": 60}))
     waiters = _wait_for_lock(service, ns, 2, {"wait": 30})
-    time.sleep(0.3)
+    deadline = time.monotonic() + 20
+    # Asked where nothing counts: a request here could take the second one's place.
+    while Metrics(service.request("GET", "/metrics").body.decode()).get("cubby_http_requests_in_flight") < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     check_problem(locks.request("GET", "k"), 503)
     assert service.request("GET", "/healthz").status == 200
     waiters[0].close()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while (answer := release(locks, "k", grant["token"])).status == 503:
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -361,7 +369,7 @@ def slow():
 
     def start(rules, **settings):
         binary = os.path.join(os.path.dirname(binary_path()), "tests", "support", "slow_service")
-        started.append(Service({"FAULT_RULES": rules, **settings}, binary=binary).start())
+        started.append(Service({"FAULT_RULES": rules, "CACHE_DEADLINE_MS": 5000, **settings}, binary=binary).start())
         return started[-1]
 
     yield start

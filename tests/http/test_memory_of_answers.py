@@ -30,13 +30,15 @@ def _ask_and_never_read(service, target):
 
 
 def _settled_rss(service):
-    """Once it has not grown for two seconds; the answers are prepared one after the other. The highest seen."""
-    highest, calm = 0, 0
+    """Once it has not grown by a MiB, a part of an answer, for two seconds; they are prepared one after the other. The
+    highest seen."""
+    highest, settled, calm = 0, 0, 0
     while calm < 4:
         time.sleep(0.5)
         now = _rss(service)
-        calm = 0 if now > highest else calm + 1
         highest = max(highest, now)
+        calm = calm + 1 if highest < settled + MIB else 0
+        settled = max(settled, highest) if calm == 0 else settled
     return highest
 
 

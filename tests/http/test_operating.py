@@ -31,6 +31,20 @@ def test_the_operating_routes_overlook_nothing_of_the_state(service, target):
     assert "no-" in _ask(service, "GET", target).get("Cache-Control", "no-"), "never served from a cache in between"
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("target", ["/capabilities", "/stats", "/openapi.json", "/docs", "/namespaces", "/namespaces/n"])
+def test_a_parameter_that_is_not_known_is_400_and_named(service, target, method):
+    answer = _ask(service, method, f"{target}?colour=red")
+    assert answer.status == 400
+    assert method == "HEAD" or answer.json()["detail"] == '"colour": unknown parameter'
+
+
+@pytest.mark.parametrize("query", ["?", "?colour=red", "?colour=%zz&&=", "?a=1&a=1"])
+@pytest.mark.parametrize("target", ["/healthz", "/readyz", "/metrics"])
+def test_what_probes_and_scrapers_add_is_overlooked(service, target, query):
+    assert _ask(service, "GET", target + query).status == _ask(service, "HEAD", target + query).status == 200
+
+
 def test_capabilities_tell_engine_version_support_and_limits(service, engine):
     answer = _ask(service, "GET", "/capabilities")
     assert answer["Content-Type"].split(";")[0] == "application/json"

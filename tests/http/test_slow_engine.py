@@ -1,5 +1,6 @@
 """Requests that wait for an engine: suspended and resumed, late, abandoned by their clients, and drained."""
 
+import json
 import os
 import signal
 import threading
@@ -7,6 +8,7 @@ import time
 
 import pytest
 
+from support.api import check_any_answer
 from support.service import Service, binary_path
 from support.wire import Connection
 
@@ -18,7 +20,7 @@ def slow():
 
     def start(rules, **settings):
         binary = os.path.join(os.path.dirname(binary_path()), "tests", "support", "slow_service")
-        service = Service({"FAULT_RULES": rules, **settings}, binary=binary).start()
+        service = Service({"FAULT_RULES": rules, "CACHE_DEADLINE_MS": 5000, **settings}, binary=binary).start()
         started.append(service)
         return service
 
@@ -99,6 +101,68 @@ def test_an_answer_after_the_deadline_reaches_nobody(slow):
         assert connection.request("GET", "/healthz").json() == {"status": "ok"}
 
 
+@pytest.mark.parametrize("op, done", [({"op": "get"}, 404), ({"op": "put", "value": 1}, 201)])
+def test_a_batch_that_names_a_key_often_has_one_deadline_for_all(slow, op, done):
+    service = slow(f"{op['op']}:delay=400", CACHE_DEADLINE_MS=1000)
+    ops = [{**op, "key": "k"}] * 10 + [{**op, "key": "other"}]
+    answer = service.request("POST", "/cache/n", {"Content-Type": "application/json"}, json.dumps({"ops": ops}).encode())
+    check_any_answer(answer, "POST")
+    results = answer.json()["results"]
+    late = next(n for n, result in enumerate(results) if result["status"] == 504)
+    assert answer.status == 200 and late >= 1 and results[0]["status"] == done
+    assert all(result["status"] < 300 or result["status"] == 404 for result in results[:late])
+    for result in results[late:]:
+        assert result["status"] == 504 and result["error"]["type"] == "/problems/engine-timeout"
+        assert result.get("outcome") == (None if op["op"] == "get" else "unknown")
+    assert "before the engine was asked" in results[-1]["error"]["detail"]
+
+
+JSON = {"Content-Type": "application/json"}
+GET, PUT = {"op": "get", "key": "a"}, {"op": "put", "key": "b", "value": 1}
+
+
+def batch(service, *ops):
+    answer = service.request("POST", "/cache/n", JSON, json.dumps({"ops": ops}).encode())
+    check_any_answer(answer, "POST")
+    return answer
+
+
+@pytest.mark.parametrize("rules, ops, status, slug, unknown", [
+    ("*:fail=unavailable", [GET, PUT], 503, "engine-unavailable", False),
+    ("*:fail=refused", [PUT], 503, "engine-unavailable", False),
+    ("*:fail=busy", [GET, PUT, GET], 503, "overloaded", False),
+    ("*:fail=failed", [GET], 503, "engine-unavailable", False),
+    ("*:fail=failed", [GET, PUT], 503, "engine-unavailable", True),
+    ("*:drop", [GET, GET], 504, "engine-timeout", False),
+    ("*:drop", [GET, PUT, PUT], 504, "engine-timeout", True),
+    ("get:fail=unavailable;put:fail=failed", [GET, PUT], 503, "engine-unavailable", True),
+])
+def test_a_batch_of_which_the_engine_answers_nothing_fails_as_one_request_does(slow, rules, ops, status, slug, unknown):
+    answer = batch(slow(rules, CACHE_DEADLINE_MS=150), *ops)
+    problem = answer.json()
+    assert (answer.status, problem["type"]) == (status, f"/problems/{slug}")
+    assert problem.get("outcome") == ("unknown" if unknown else None)
+    assert (int(answer["Retry-After"]) >= 1) if status == 503 else not answer.all("Retry-After")
+
+
+@pytest.mark.parametrize("rules, statuses", [
+    ("get:fail=unavailable", [503, 201]), ("put:fail=failed", [404, 503]), ("put:fail=full;get:fail=busy", [503, 507]),
+    ("put:drop", [404, 504]),
+])
+def test_a_batch_of_which_the_engine_answers_anything_has_a_status_an_operation(slow, rules, statuses):
+    answer = batch(slow(rules, CACHE_DEADLINE_MS=500), GET, PUT)
+    assert answer.status == 200
+    assert [result["status"] for result in answer.json()["results"]] == statuses
+
+
+def test_an_import_that_names_a_key_often_takes_the_time_it_needs(slow):
+    service = slow("put:delay=200", CACHE_DEADLINE_MS=500)
+    body = b"".join(b'{"key":"k","value":%d}\n' % n for n in range(6))
+    answer = service.request("POST", "/cache/n", {"Content-Type": "application/x-ndjson"}, body)
+    assert answer.status == 200 and answer.json() == {"stored": 6, "lines": 6}
+    assert service.request("GET", "/raw/n/k").body == b"5"
+
+
 @pytest.mark.parametrize("status, expected", [
     ("busy", 503), ("unavailable", 503), ("refused", 503), ("failed", 503), ("full", 507), ("too-large", 413),
 ])
@@ -123,7 +187,7 @@ def test_a_client_that_leaves_while_its_request_waits_does_no_harm(slow):
 
 
 def test_more_requests_in_flight_than_allowed_are_turned_away_with_503(slow):
-    service = slow("get:delay=300", HTTP_THREADS=1, HTTP_MAX_IN_FLIGHT=3)
+    service = slow("get:delay=2000", HTTP_THREADS=1, HTTP_MAX_IN_FLIGHT=3)
     connections = [Connection(service.port) for _ in range(5)]
     for connection in connections:
         connection.send(b"GET /raw/n/k HTTP/1.1\r\nHost: h\r\n\r\n")

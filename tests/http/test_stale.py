@@ -5,7 +5,7 @@ import time
 import pytest
 from support.api import check_problem, ttl_of
 
-FRESH = 0.3
+FRESH = 0.8
 
 
 @pytest.fixture
@@ -52,10 +52,10 @@ def test_after_its_ttl_it_is_served_as_stale(keeping, view):
 
 
 def test_it_is_gone_at_the_end_of_the_window(keeping):
-    put(keeping, stale="300ms")
+    put(keeping, stale="1200ms")
     wait()
     assert is_stale(keeping.get("k"))
-    time.sleep(0.4)
+    time.sleep(1.3)
     assert keeping.get("k").status == 404
 
 
@@ -66,7 +66,7 @@ def test_the_first_lease_reader_wins_the_refill(keeping):
     first = keeping.get("k", query="lease=10s")
     assert is_stale(first) and first["Cache-Lease"].startswith("won;token=")
     second = keeping.get("k", query="lease=10s")
-    assert is_stale(second) and second["Cache-Lease"] == "held" and int(second["Retry-After"]) >= 1
+    assert is_stale(second) and second["Cache-Lease"] == "held" and second["Retry-After"] == "1"
     plain = keeping.get("k")
     assert is_stale(plain) and not plain.all("Cache-Lease")
     token = first["Cache-Lease"].partition("=")[2]

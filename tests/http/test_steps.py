@@ -18,7 +18,7 @@ def slow():
 
     def start(rules, keys=1000, **settings):
         binary = os.path.join(os.path.dirname(binary_path()), "tests", "support", "slow_service")
-        service = Service({"FAULT_RULES": rules, **settings}, binary=binary).start()
+        service = Service({"FAULT_RULES": rules, "CACHE_DEADLINE_MS": 5000, **settings}, binary=binary).start()
         started.append(service)
         with service.connect() as connection:
             for start in range(0, keys, 100):

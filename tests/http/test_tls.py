@@ -1,6 +1,7 @@
 """HTTP_TLS_CERT, HTTP_TLS_KEY, HTTP_TLS_CLIENT_CA: versions, clients' certificates, rotation, and that deadlines and
 limits hold as without TLS."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -8,6 +9,7 @@ import shutil
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import threading
 import time
@@ -23,7 +25,8 @@ pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl 
 
 @pytest.fixture(scope="module")
 def pki(tmp_path_factory):
-    """A folder with an authority `ca`, certificates `a` and `b` for 127.0.0.1 and `client`, and a `stranger`."""
+    """A folder with an authority `ca`, certificates `a` and `b` for 127.0.0.1, `client` and `late`, whose time is over, and
+    a `stranger`."""
     folder = tmp_path_factory.mktemp("pki")
 
     def openssl(*arguments):
@@ -33,10 +36,11 @@ def pki(tmp_path_factory):
     (folder / "extensions").write_text("subjectAltName=IP:127.0.0.1\n")
     for name in ("ca", "stranger"):
         openssl("req", "-x509", *key, "-keyout", f"{name}.key", "-out", f"{name}.pem", "-subj", f"/CN={name}")
-    for name in ("a", "b", "client"):
+    for name in ("a", "b", "client", "late"):
         openssl("req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
         openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-                "-out", f"{name}.pem", "-extfile", "extensions")
+                "-out", f"{name}.pem", "-extfile", "extensions", "-days", "0" if name == "late" else "30")
+    time.sleep(1.1)  # "late" ends in the second in which it begins; OpenSSL 3.5 makes none that ended before
     return folder
 
 
@@ -144,6 +148,14 @@ def test_a_pipeline_is_answered_in_order(secure, ns):
         assert [connection.read().body for _ in range(50)] == [str(n).encode() for n in range(50)]
 
 
+def test_more_requests_in_one_record_than_are_read_at_once_are_all_answered(secure):
+    """What the session holds back does not make the socket readable."""
+    service = secure(HTTP_THREADS="1")
+    with service.connect() as connection:
+        connection.send(build_request("GET", "/healthz") * 300)
+        assert [connection.read().status for _ in range(300)] == [200] * 300
+
+
 def test_many_clients_at_once(secure, ns):
     service = secure()
     faults = []
@@ -194,6 +206,47 @@ def test_the_admin_port_stays_plain(secure, pki):
     assert service.server() == "a"
 
 
+@pytest.mark.parametrize("version, order", [("-tls1_2", b"R\n"), ("-tls1_3", b"K\n")], ids=["handshake", "keys"])
+def test_a_client_that_wants_to_negotiate_again_and_again_is_let_go(secure, pki, version, order):
+    service = secure(HTTP_THREADS="1", HTTP_REQUEST_TIMEOUT_MS="2000")
+    with subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{service.port}", version, "-CAfile",
+                           str(pki / "ca.pem")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT) as client:
+        try:
+            while client.poll() is None:
+                client.stdin.write(order)
+                client.stdin.flush()
+                time.sleep(0.02)
+        except BrokenPipeError:
+            pass
+        told = client.stdout.read()
+        client.stdin = None
+    assert (b"RENEGOTIATING" if order == b"R\n" else b"KEYUPDATE") in told and b"closed" in told
+    assert service.server() == "a"
+
+
+@pytest.mark.parametrize("how", ["close_notify", "FIN", "RST"])
+def test_a_client_that_goes_away_in_the_middle_leaves_nothing_behind(secure, ns, how):
+    service = secure(HTTP_THREADS="1", HTTP_MAX_CONNECTIONS="8", HTTP_REQUEST_TIMEOUT_MS="60000")
+    for _ in range(16):
+        with service.connect() as connection:
+            connection.send(f"PUT /raw/{ns}/k HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nab".encode())
+            if how == "close_notify":
+                connection.sock.settimeout(5)
+                with contextlib.suppress(OSError):
+                    connection.sock.unwrap()
+            elif how == "RST":
+                connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            assert service.server() == "a"
+            break
+        except (OSError, WireError):  # ssl.SSLError is an OSError
+            assert time.monotonic() < deadline, "places that nobody has are taken"
+            time.sleep(0.1)
+
+
 # ---- Clients' certificates ----
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
@@ -201,7 +254,7 @@ def test_with_an_authority_clients_need_a_certificate_of_it(secure, pki, version
     service = secure("client", HTTP_TLS_CLIENT_CA=str(pki / "ca.pem"))
     with service.connect(service.context("client", version)) as connection:
         assert connection.request("GET", "/healthz").status == 200
-    for certificate in (None, "stranger"):
+    for certificate in (None, "stranger", "late"):
         # With TLS 1.3 the client learns of it after its own part is done.
         with pytest.raises((ssl.SSLError, OSError, WireError)):
             with service.connect(service.context(certificate, version)) as connection:
@@ -231,7 +284,7 @@ def test_a_bad_file_is_refused_and_the_old_pair_stays(secure, pki, setting):
         file.write("junk")
     service.process.send_signal(signal.SIGHUP)
     warning = service.wait_for_log(lambda line: "certificates not read again" in line.get("msg", ""), 10)
-    assert warning["level"] == "warn" and "HTTP_TLS" in warning["detail"]
+    assert warning["level"] == "error" and "HTTP_TLS" in warning["detail"]
     assert service.server() == "a"
     replace(service, "HTTP_TLS_CERT", pki / "b.pem")
     replace(service, "HTTP_TLS_KEY", pki / "b.key")

@@ -135,7 +135,7 @@ class _peer:
         self.thread.join(10)
 
 
-@pytest.mark.parametrize("word", ["https://127.0.0.1/", "readyz", "/a b", "http://127.0.0.1:70000/"])
+@pytest.mark.parametrize("word", ["https:/127.0.0.1/", "readyz", "/a b", "http://127.0.0.1:70000/"])
 def test_what_cannot_be_asked_is_1_and_says_why(word):
     run = probe(word)
     assert run.returncode == 1 and word in run.stderr

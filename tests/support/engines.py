@@ -27,8 +27,9 @@ class MemoryEngine:
 ENGINES = {
     "memory": MemoryEngine,
     "redis": RedisServer,
-    "redis-sentinel": SentinelSet,
-    "redis-cluster": ClusterSet,
+    # Patient: a server that a busy machine keeps waiting is not to be taken for one that is gone.
+    "redis-sentinel": lambda: SentinelSet(down_after_ms=60000),
+    "redis-cluster": lambda: ClusterSet(node_timeout_ms=60000),
     "redis-tls": RedisTlsServer,
     "memcached": lambda: ServerSet(1, "-m", "128", "-I", "16m"),
     "memcached-3": lambda: ServerSet(3, "-m", "128", "-I", "16m"),

@@ -46,10 +46,17 @@ class Metrics:
 
 
 def scrape(service):
-    """A request is counted when its answer has left, which its client may see before: looks twice."""
-    _scrape(service)
-    time.sleep(0.1)
-    return _scrape(service)
+    """A request is counted when its answer has left, which its client may see before: looks until nothing but the look
+    itself is under way and nothing else was counted since the look before. Not for what stays under way."""
+    before, deadline = None, time.monotonic() + 10
+    while True:
+        metrics = _scrape(service)
+        counted = sum(value for labels, value in metrics.all("cubby_http_requests_total") if labels["route"] != "/metrics")
+        if metrics.get("cubby_http_requests_in_flight") <= 1 and counted == before:
+            return metrics
+        assert time.monotonic() < deadline, "requests are under way"
+        before = counted
+        time.sleep(0.1)
 
 
 def _scrape(service, **how):

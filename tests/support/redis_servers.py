@@ -224,7 +224,7 @@ class ClusterSet:
 
     def start(self):
         for _ in range(self.count):
-            port = self._port_with_bus()
+            port = free_port(above=10000)
             self.servers.append(RedisServer("--cluster-enabled", "yes", "--cluster-node-timeout",
                                             self.node_timeout_ms,
                                             "--cluster-config-file", "nodes.conf", port=port).start())
@@ -238,22 +238,6 @@ class ClusterSet:
                 client.call("CLUSTER", "MEET", "127.0.0.1", self.servers[0].port)
         wait_until(lambda: all(self._is_whole(server) for server in self.servers), timeout=30, what="cluster whole")
         return self
-
-    @staticmethod
-    def _port_with_bus():
-        """The cluster bus takes the port 10,000 above."""
-        for _ in range(100):
-            port = free_port()
-            if port + 10000 < 65536:
-                return port
-            with socket.socket() as probe:
-                for candidate in range(20000 + port % 20000, 45000, 7):
-                    try:
-                        probe.bind(("127.0.0.1", candidate))
-                        return candidate
-                    except OSError:
-                        continue
-        raise RuntimeError("no free port below 55536")
 
     def _is_whole(self, server):
         with server.client() as client:

@@ -126,6 +126,23 @@ class Service:
         with self.connect() as connection:
             return connection.request(method, target, fields, body, **how)
 
+    def take_connections(self, count, timeout=20.0):
+        """`count` kept connections, each of which was answered: none is one that the service turned away, because it had
+        not yet seen the end of those before."""
+        taken, deadline = [], time.monotonic() + timeout
+        while len(taken) < count:
+            connection = self.connect()
+            try:
+                if connection.request("GET", "/healthz").status == 200:
+                    taken.append(connection)
+                    continue
+            except (OSError, WireError):
+                pass
+            connection.close()
+            assert time.monotonic() < deadline, f"{len(taken)} of {count} connections"
+            time.sleep(0.05)
+        return taken
+
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)
 

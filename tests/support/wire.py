@@ -198,14 +198,14 @@ class Connection:
         return match[1].decode(), int(match[2]), match[3].decode(), fields
 
     def _read_chunked(self, deadline):
-        body = b""
+        pieces = []
         while True:
             size = int(self._take_line(deadline).split(b";")[0], 16)
             if size == 0:
                 while self._take_line(deadline):
                     pass
-                return body
-            body += self._take(size, deadline)
+                return b"".join(pieces)
+            pieces.append(self._take(size, deadline))
             if self._take_line(deadline):
                 raise WireError("a chunk longer than it said")
 

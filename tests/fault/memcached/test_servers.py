@@ -26,7 +26,14 @@ def keys_by_server(servers, keys=KEYS):
     return found
 
 
-def wait_until_served(api, key, timeout=5.0):
+def wait_until(condition, timeout=20.0):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def wait_until_served(api, key, timeout=20.0):
     deadline = time.monotonic() + timeout
     while True:
         status = api.get(key).status
@@ -63,14 +70,15 @@ class Load:
 
 
 def test_a_killed_server_takes_only_its_own_keys_and_none_is_called_missing(start, three, open_api):
-    service = start(three)
+    service = start(three, CACHE_DEADLINE_MS="5000")
     api = open_api(service)
     fill(api)
     dead, *others = keys_by_server(three)
     with Load(service, KEYS) as load:
-        time.sleep(0.3)
+        wait_until(lambda: all((200, b"old") in load.seen[key] for key in KEYS))
         three[0].kill()
-        time.sleep(1.0)
+        wait_until(lambda: all((503, b"") in load.seen[key] for key in dead))
+        time.sleep(0.5)
     for key in dead:
         assert {status for status, _ in load.seen[key]} == {200, 503}, (key, load.seen[key])
     for key in sum(others, []):
@@ -80,7 +88,7 @@ def test_a_killed_server_takes_only_its_own_keys_and_none_is_called_missing(star
         assert api.get(key).status == 503
         assert api.put(key, b"new").status == 503
         assert api.delete(key).status == 503
-    assert time.monotonic() - began < 2.0, "a server that is known to be dead must not be waited for"
+    assert time.monotonic() - began < 10.0, "a server that is known to be dead must not be waited for"
     assert service.request("GET", "/readyz").status == 200
 
 
@@ -110,7 +118,7 @@ def test_a_server_that_is_replaced_between_two_requests_is_not_noticed(start, on
 
 
 def test_a_paused_server_is_late_its_keys_are_no_misses_and_the_others_do_not_wait(start, three, open_api):
-    service = start(three)
+    service = start(three, CACHE_DEADLINE_MS="3000")
     api = open_api(service)
     fill(api)
     paused, *others = keys_by_server(three)
@@ -128,12 +136,12 @@ def test_a_paused_server_is_late_its_keys_are_no_misses_and_the_others_do_not_wa
     for key in paused[:2]:
         assert {status for status, _ in load.seen[key]} <= {200, 503, 504}, load.seen[key]
         assert (200, b"old") in load.seen[key]
-    assert slowest < 0.45, "a key of a live server waited for the paused one"
+    assert slowest < 2.0, "a key of a live server waited for the paused one"
     assert all(api.get(key).body == b"old" for key in KEYS)
 
 
 def test_a_write_that_was_given_up_never_replaces_a_newer_one(start, one, open_api):
-    service = start(one, CACHE_DEADLINE_MS="100")
+    service = start(one, CACHE_DEADLINE_MS="400")
     api = open_api(service)
     for round_number in range(5):
         key = f"late-{round_number}"
@@ -142,7 +150,7 @@ def test_a_write_that_was_given_up_never_replaces_a_newer_one(start, one, open_a
         answers = [api.put(key, b"given up") for _ in range(3)]
         assert all(answer.status in (503, 504) for answer in answers), answers
         one[0].resume()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 20
         while api.put(key, b"newer").status not in (200, 201):
             assert time.monotonic() < deadline
         until = time.monotonic() + 0.5
@@ -151,7 +159,7 @@ def test_a_write_that_was_given_up_never_replaces_a_newer_one(start, one, open_a
 
 
 def test_a_flush_that_misses_a_server_fails_and_one_that_answered_holds_when_it_returns(start, three, open_api):
-    service = start(three, CACHE_DEADLINE_MS="200")
+    service = start(three, CACHE_DEADLINE_MS="1000")
     api = open_api(service)
     fill(api)
     paused, *_ = keys_by_server(three)
@@ -159,14 +167,14 @@ def test_a_flush_that_misses_a_server_fails_and_one_that_answered_holds_when_it_
     assert flush(service, query="namespace=n").status in (503, 504)
     three[0].resume()
     assert wait_until_served(api, paused[0]) in (200, 404)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while flush(service, query="namespace=n").status != 200:
         assert time.monotonic() < deadline
     assert not any(api.stands(key) for key in KEYS)
 
 
 def test_a_flush_of_a_dead_server_is_503_at_once(start, three, open_api):
-    service = start(three)
+    service = start(three, CACHE_DEADLINE_MS="5000")
     api = open_api(service)
     fill(api)
     three[2].kill()
@@ -174,7 +182,7 @@ def test_a_flush_of_a_dead_server_is_503_at_once(start, three, open_api):
         api.get(key)
     began = time.monotonic()
     assert flush(service).status == 503
-    assert time.monotonic() - began < 0.1
+    assert time.monotonic() - began < 2
 
 
 def test_generations_that_were_evicted_bring_nothing_back(start, one, open_api):
@@ -211,7 +219,7 @@ def test_without_any_server_it_is_alive_and_not_ready(start, one, open_api):
     assert service.request("GET", "/healthz").status == 200
     assert service.request("GET", "/readyz").status == 503
     one[0].start()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while service.request("GET", "/readyz").status != 200:
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -9,11 +9,13 @@ NDJSON = {"Content-Type": "application/x-ndjson"}
 
 
 def put_all(service, keys, value="v"):
-    """The statuses of one batch of plain PUTs."""
-    ops = [{"op": "put", "key": key, "value": value} for key in keys]
+    """The statuses of one batch of plain PUTs. A read goes with them: as it is answered, each of them has a status."""
+    ops = [{"op": "put", "key": key, "value": value} for key in keys] + [{"op": "get", "key": "nothing"}]
     answer = service.request("POST", "/cache/n", JSON, json.dumps({"ops": ops}).encode())
     assert answer.status == 200, answer
-    return [result["status"] for result in answer.json()["results"]]
+    *found, read = [result["status"] for result in answer.json()["results"]]
+    assert read == 404
+    return found
 
 
 def read(service, key):

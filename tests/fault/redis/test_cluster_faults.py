@@ -39,7 +39,7 @@ def test_the_layout_is_as_documented(cluster, start_service):
 
 
 def test_slots_that_move_under_load_cause_no_error(cluster, start_service):
-    service = start_service(cluster.settings())
+    service = start_service(cluster.settings(), CACHE_DEADLINE_MS="10000")
     moved = 0
     with Traffic(service, workers=6, keys=60, batch=20) as traffic:
         traffic.wait_for_more(5000, 200, 201)

@@ -53,8 +53,9 @@ def test_while_known_dead_answers_come_at_once(redis, start_service):
             began = time.monotonic()
             assert connection.request("GET", "/raw/n/k").status == 503
             took.append(time.monotonic() - began)
-    # 5 ms is the promise; a loaded machine may sleep, so the median is judged, and with room.
-    assert sorted(took)[len(took) // 2] < 0.025
+    # 5 ms is the promise; a loaded machine may sleep, so the median is judged, and with room: who waits for the engine
+    # waits for half a second.
+    assert sorted(took)[len(took) // 2] < 0.1
 
 
 def test_a_dead_server_is_tried_at_most_once_a_second(redis, start_service):
@@ -78,7 +79,7 @@ def test_a_dead_server_is_tried_at_most_once_a_second(redis, start_service):
             peer.close()
     assert 2 <= len(attempts) <= 7, attempts
     gaps = [b - a for a, b in zip(attempts[1:], attempts[2:])]
-    assert all(gap > 0.75 for gap in gaps), gaps
+    assert all(gap > 0.5 for gap in gaps), gaps  # a busy machine may have seen the one before late
     redis.start()
     wait_until(lambda: is_ready(service), what="readiness")
 
@@ -150,6 +151,15 @@ def test_loading_is_503_never_404(start_service):
         server.stop()
 
 
+def _is_busy(redis):
+    with redis.client() as client:
+        try:
+            client.call("PING")
+        except ReplyError as error:
+            return str(error).startswith("BUSY")
+    return False
+
+
 def test_a_server_that_is_busy_with_a_script_is_503_or_504_and_recovers(redis, start_service):
     service = start_service(redis.settings())
     assert status(service, "PUT", "/raw/n/k", b"v") == 201
@@ -163,7 +173,7 @@ def test_a_server_that_is_busy_with_a_script_is_503_or_504_and_recovers(redis, s
 
     spinner = threading.Thread(target=spin)
     spinner.start()
-    time.sleep(0.2)
+    wait_until(lambda: _is_busy(redis), what="the script runs")
     codes = {status(service, "GET", "/raw/n/k") for _ in range(20)}
     assert codes <= {503, 504} and 503 in codes, codes
     with redis.client() as client:
@@ -280,7 +290,10 @@ def test_what_other_clients_wrote_is_read_and_survives_a_flush(redis, start_serv
         assert 50 < float(service.request("GET", "/raw/n/plain")["Cache-TTL"]) <= 60
         assert service.request("PUT", "/raw/n/plain", [("If-Match", tag)], b"ours").status == 200
         client.call("LPUSH", "cubby:n:list", "x")
-        assert service.request("PUT", "/raw/n/list", (), b"v").status == 503
+        for method, fields, body in (("PUT", (), b"v"), ("PUT", (), b"v" * 5000), ("PUT", [("If-None-Match", "*")], b"v"),
+                                     ("PUT", [("Fence-Token", "7")], b"v"), ("DELETE", (), None)):
+            answer = service.request(method, "/raw/n/list", fields, body)
+            assert answer.status == 503 and "outcome" not in answer.json(), "nothing happened, and it is known"
         assert client.call("LLEN", "cubby:n:list") == 1, "a value of another type was destroyed"
 
 
