@@ -256,7 +256,9 @@ static void expire_pending(void *context)
     /* `done` may submit or cancel others: look at the head anew each time. */
     while (session->pending_head && session->pending_head->deadline_ns <= now) {
         struct engine_op *op = session->pending_head;
+        /* Late is late, even where nothing was sent yet: to its submitter that is the engine's slowness. */
         cancel_pending(session, op);
+        op->status = ENGINE_LATE;
         op->detail = "no answer by the deadline";
         report_pending(session, op);
         op->done(op);

@@ -203,7 +203,7 @@ void redis_link_connect(struct redis_link *link, const struct redis_endpoint *en
     link->endpoint = *endpoint;
     link->attempt_ns = link->beat_ns = link->received_ns = now;
     link->state = LINK_RESOLVING;
-    link->tried_next = false;
+    link->tried_next = link->heard = false;
     link->address_count = 0;
     redis_outbox_init(&link->outbox);
     if (endpoint->port == 0) {

@@ -92,6 +92,7 @@ struct redis_link {
     size_t call_count;
     uint64_t attempt_ns;  /* when the connection was begun */
     uint64_t received_ns; /* when a byte last came */
+    bool heard;           /* one came on this connection */
 
     bool was_ready; /* the owner's */
     bool doomed;

@@ -83,6 +83,16 @@ static long read_some(struct redis_link *link)
     return len;
 }
 
+/* hiredis does the handshake in its first reads and writes, and tells an end
+ * in it from no other. */
+static void doom_closed(struct redis_link *link)
+{
+    bool in_handshake = link->config->tls && !link->heard;
+
+    redis_link_doom(link, link->state == LINK_READY ? LINK_BROKE : LINK_UNREACHABLE,
+                    in_handshake ? "redis: the TLS handshake failed" : "redis closed the connection");
+}
+
 void redis_link_receive(struct redis_link *link)
 {
     for (int i = 0; i < READS_PER_TURN && !link->doomed; i++) {
@@ -90,11 +100,11 @@ void redis_link_receive(struct redis_link *link)
         if (len < 0 && (errno == EAGAIN || errno == EINTR))
             return;
         if (len <= 0) {
-            redis_link_doom(link, link->state == LINK_READY ? LINK_BROKE : LINK_UNREACHABLE,
-                      "redis closed the connection");
+            doom_closed(link);
             return;
         }
         link->received_ns = loop_now(link->loop);
+        link->heard = true;
         dispatch(link);
         if (len < READ_BYTES && !link->config->tls)
             return;
@@ -127,8 +137,7 @@ void redis_link_transmit(struct redis_link *link)
             redis_link_watch(link, LOOP_READABLE | LOOP_WRITABLE);
             return;
         }
-        redis_link_doom(link, link->state == LINK_READY ? LINK_BROKE : LINK_UNREACHABLE,
-                        "redis closed the connection");
+        doom_closed(link);
         return;
     }
     redis_link_watch(link, LOOP_READABLE);

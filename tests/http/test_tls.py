@@ -221,7 +221,8 @@ def test_a_client_that_wants_to_negotiate_again_and_again_is_let_go(secure, pki,
             pass
         told = client.stdout.read()
         client.stdin = None
-    assert (b"RENEGOTIATING" if order == b"R\n" else b"KEYUPDATE") in told and b"closed" in told
+    assert (b"RENEGOTIATING" if order == b"R\n" else b"KEYUPDATE") in told
+    assert b"closed" in told or b"unexpected eof" in told  # as the end came between two orders or in the middle of one
     assert service.server() == "a"
 
 

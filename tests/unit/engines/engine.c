@@ -199,7 +199,7 @@ Test(engine, a_pending_operation_is_late_at_its_deadline_and_not_before)
     cr_assert_eq(job.calls, 1);
 }
 
-Test(engine, what_never_left_is_busy_at_its_deadline)
+Test(engine, what_never_left_is_late_at_its_deadline_too)
 {
     struct job job;
 
@@ -207,7 +207,7 @@ Test(engine, what_never_left_is_busy_at_its_deadline)
     job_init(&job, session, ENGINE_PUT, 500);
     cr_assert_eq(job_submit(&job), ENGINE_PENDING);
     advance_ms(500);
-    cr_assert_eq(job.op.status, ENGINE_BUSY);
+    cr_assert_eq(job.op.status, ENGINE_LATE);
 }
 
 static unsigned finished[8];
