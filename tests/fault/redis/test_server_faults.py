@@ -267,7 +267,8 @@ def test_a_server_with_too_many_clients_is_503_and_serves_when_there_is_room(red
             except (ReplyError, ConnectionError, OSError):
                 break
     codes = {status(service, "GET", "/raw/n/k") for _ in range(20)}
-    assert codes <= {404, 503}, codes
+    # 504: nothing had come of the next attempt to connect by the deadline.
+    assert codes <= {404, 503, 504}, codes
     for other in others:
         other.close()
     wait_until(lambda: is_ready(service) and status(service, "GET", "/raw/n/k") == 404, what="recovery")
