@@ -99,11 +99,16 @@ static void refuse_unknown(struct http_exchange *ex)
                  tried ? "this token is not known" : "a token is needed, as Authorization: Bearer");
 }
 
-static bool refuse(struct http_exchange *ex, const char *detail)
+static bool refuse_as(struct http_exchange *ex, enum metrics_denial reason, const char *detail)
 {
-    metrics_denied(route_thread(ex)->metrics, METRICS_DENIED_SCOPE);
+    metrics_denied(route_thread(ex)->metrics, reason);
     problem_send(ex, PROBLEM_FORBIDDEN, detail);
     return false;
+}
+
+static bool refuse(struct http_exchange *ex, const char *detail)
+{
+    return refuse_as(ex, METRICS_DENIED_SCOPE, detail);
 }
 
 bool access_is_foreign(struct bytes site, struct bytes origin, struct bytes host)
@@ -157,12 +162,9 @@ static void note_caller(struct http_exchange *ex, const struct token *token)
 
 static bool check_without_tokens(struct http_exchange *ex)
 {
-    if (route_thread(ex)->settings->cache_auth && !http_request(ex)->from_loopback) {
-        metrics_denied(route_thread(ex)->metrics, METRICS_DENIED_MISSING);
-        problem_send(ex, PROBLEM_FORBIDDEN,
-                     "without access control only loopback clients are served; see CACHE_TOKENS_FILE");
-        return false;
-    }
+    if (route_thread(ex)->settings->cache_auth && !http_request(ex)->from_loopback)
+        return refuse_as(ex, METRICS_DENIED_MISSING,
+                         "without access control only loopback clients are served; see CACHE_TOKENS_FILE");
     if (!is_safe(http_request(ex)->method) && is_foreign(ex))
         return refuse(ex, "another site's page may not change anything here");
     return true;

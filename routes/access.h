@@ -3,9 +3,9 @@
  *
  * Without CACHE_TOKENS_FILE everything is granted to clients of this machine, or
  * with CACHE_AUTH=off to all; but what changes something is not granted to a
- * page of another site in somebody's browser. Decided in begin, from the header section and
- * the row of the table (enum route_access), before any of the body is read. A
- * request that has begun is not asked again when the tokens change.
+ * page of another site in somebody's browser. Decided in begin, from the header
+ * section and the row of the table (enum route_access), before any of the body
+ * is read. A request that has begun is not asked again when the tokens change.
  *
  * Threading: the exchange's. */
 #pragma once

@@ -1,6 +1,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "routes/answer.h"
 #include "routes/problem.h"
 #include "routes/route.h"
 
@@ -64,24 +65,13 @@ static json_t *limits(const struct routes_thread *thread)
 
 void capabilities_answer(struct http_exchange *ex)
 {
-    if (!route_parameters(ex, NULL, 0, NULL, (struct query_scratch){ NULL, 0 }))
+    if (!route_no_parameters(ex))
         return;
 
     const struct routes_thread *thread = route_thread(ex);
     const struct engine *engine = thread->session->engine;
     json_t *document = json_pack("{s:s,s:s,s:o,s:o}", "engine", engine->name, "version", CUBBY_VERSION,
                                  "supports", features(engine->capabilities), "limits", limits(thread));
-    char *text = document ? json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
 
-    if (!text) {
-        problem_send(ex, PROBLEM_OVERLOADED, "out of memory");
-    } else {
-        size_t len = strlen(text);
-        text[len] = '\n'; /* takes the place of the NUL */
-        http_reply_field(ex, "Content-Type", "application/json");
-        http_reply_field(ex, "Cache-Control", "no-store");
-        http_send_copy(ex, 200, bytes_of(text, len + 1));
-    }
-    free(text);
-    json_decref(document);
+    answer_json_document(ex, document, JSON_COMPACT | JSON_REAL_PRECISION(15));
 }

@@ -73,7 +73,7 @@ static bool is_known(struct http_exchange *ex, engine_version version)
 
 void document_begin(struct http_exchange *ex)
 {
-    (void)!route_parameters(ex, NULL, 0, NULL, (struct query_scratch){ NULL, 0 });
+    (void)!route_no_parameters(ex);
 }
 
 void document_answer(struct http_exchange *ex)

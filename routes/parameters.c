@@ -9,6 +9,11 @@ bool route_parameters(struct http_exchange *ex, const struct bytes *names, size_
     return route_query(ex, &table, values, decoded);
 }
 
+bool route_no_parameters(struct http_exchange *ex)
+{
+    return route_parameters(ex, NULL, 0, NULL, (struct query_scratch){ NULL, 0 });
+}
+
 bool route_query(struct http_exchange *ex, const struct query_table *table, struct bytes *values,
                  struct query_scratch decoded)
 {

@@ -161,6 +161,9 @@ void route_allow(const struct route *route, char out[ROUTE_ALLOW_SIZE]);
 bool route_parameters(struct http_exchange *ex, const struct bytes *names, size_t count, struct bytes *values,
                       struct query_scratch decoded) MUST_CHECK;
 
+/* For a route that has none. False: answered. */
+bool route_no_parameters(struct http_exchange *ex) MUST_CHECK;
+
 /* The same with a table of the route's own. */
 bool route_query(struct http_exchange *ex, const struct query_table *table, struct bytes *values,
                  struct query_scratch decoded) MUST_CHECK;

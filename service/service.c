@@ -127,7 +127,7 @@ static void reload_settings(struct service *service)
     settings_report_release(&report);
 }
 
-/* NULL: told. */
+/* NULL: `*error` says why, or is NULL when out of memory; the caller frees it. */
 static struct http_tls *read_tls(const struct settings *settings, char **error)
 {
     return http_tls_read(settings->http_tls_cert, settings->http_tls_key, settings->http_tls_client_ca, error);
@@ -304,15 +304,23 @@ static bool policies_fit(const struct engine *engine, const struct settings *set
     return fit;
 }
 
-bool service_check(const struct engine *engine, const struct settings *settings)
+/* NULL: told on standard error. */
+static struct http_tls *read_tls_at_start(const struct settings *settings)
 {
     char *error = NULL;
-    struct http_tls *tls = settings->http_tls_cert ? read_tls(settings, &error) : NULL;
-    bool good = !settings->http_tls_cert || tls;
+    struct http_tls *tls = read_tls(settings, &error);
 
-    if (!good)
+    if (!tls)
         fprintf(stderr, "%s\n", error ? error : "out of memory");
     free(error);
+    return tls;
+}
+
+bool service_check(const struct engine *engine, const struct settings *settings)
+{
+    struct http_tls *tls = settings->http_tls_cert ? read_tls_at_start(settings) : NULL;
+    bool good = !settings->http_tls_cert || tls;
+
     http_tls_unref(tls);
     return policies_fit(engine, settings) && good;
 }
@@ -321,7 +329,6 @@ bool service_check(const struct engine *engine, const struct settings *settings)
 static bool certificates_fit(struct service *service)
 {
     const struct settings *settings = service->settings;
-    char *error = NULL;
 
     if (!settings->http_tls_cert)
         return true;
@@ -329,10 +336,7 @@ static bool certificates_fit(struct service *service)
     for (int i = WATCHED_CERT; i <= WATCHED_CLIENT_CA; i++)
         if (service->watched[i].path)
             file_stamp_take(&service->watched[i].seen, service->watched[i].path);
-    service->tls = read_tls(settings, &error);
-    if (!service->tls)
-        fprintf(stderr, "%s\n", error ? error : "out of memory");
-    free(error);
+    service->tls = read_tls_at_start(settings);
     return service->tls != NULL;
 }
 

@@ -23,7 +23,7 @@ bool entry_request_plain(struct http_exchange *ex)
                            "only for PUT");
         return false;
     }
-    return route_parameters(ex, NULL, 0, NULL, (struct query_scratch){ NULL, 0 });
+    return route_no_parameters(ex);
 }
 
 #define LEASE_MAX_MS (300 * 1000)

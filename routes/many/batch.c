@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "routes/answer.h"
 #include "routes/json_members.h"
 #include "routes/many/batch_op.h"
 #include "routes/many/batch_result.h"
@@ -87,9 +88,7 @@ static void send_results(struct batch *batch)
         problem_send(ex, PROBLEM_OVERLOADED, "the results do not fit what HTTP_MAX_BUFFERED_BYTES leaves; writes were made");
         return;
     }
-    http_reply_field(ex, "Content-Type", "application/json");
-    http_reply_field(ex, "Cache-Control", "no-store");
-    http_send_owned(ex, 200, text.ptr, text.len);
+    answer_json_owned(ex, 200, text.ptr, text.len);
 }
 
 /* Values that were found wait for the last one; together they are bounded. */
@@ -289,7 +288,7 @@ static bool is_import(struct http_exchange *ex)
 
 void batch_begin(struct http_exchange *ex)
 {
-    if (!route_parameters(ex, NULL, 0, NULL, (struct query_scratch){ NULL, 0 }))
+    if (!route_no_parameters(ex))
         return;
     if (!is_import(ex))
         json_members_accept(ex, batch_body_max(route_thread(ex)->settings));

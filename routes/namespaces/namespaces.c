@@ -160,7 +160,7 @@ void namespace_answer(struct http_exchange *ex)
 {
     struct work *work;
 
-    if (!route_parameters(ex, NULL, 0, NULL, (struct query_scratch){ NULL, 0 }))
+    if (!route_no_parameters(ex))
         return;
     work = create_work(ex);
     if (!work)

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "routes/answer.h"
 #include "routes/outcome.h"
 #include "routes/problem.h"
 #include "service/base/clock.h"
@@ -118,9 +119,7 @@ void pages_send(struct http_exchange *ex, struct buffer *text)
         problem_send(ex, PROBLEM_OVERLOADED, "out of memory");
         return;
     }
-    http_reply_field(ex, "Content-Type", "application/json");
-    http_reply_field(ex, "Cache-Control", "no-store");
-    http_send_owned(ex, 200, body, len);
+    answer_json_owned(ex, 200, body, len);
 }
 
 void pages_release(struct pages *pages)

@@ -1,16 +1,10 @@
+#include "routes/answer.h"
 #include "routes/problem.h"
 #include "routes/route.h"
 
-static void send_status(struct http_exchange *ex, struct bytes body)
-{
-    http_reply_field(ex, "Content-Type", "application/json");
-    http_reply_field(ex, "Cache-Control", "no-store");
-    http_send_static(ex, 200, body);
-}
-
 void health_answer(struct http_exchange *ex)
 {
-    send_status(ex, BYTES("{\"status\":\"ok\"}\n"));
+    answer_json_static(ex, 200, BYTES("{\"status\":\"ok\"}\n"));
 }
 
 void ready_answer(struct http_exchange *ex)
@@ -23,5 +17,5 @@ void ready_answer(struct http_exchange *ex)
     else if (!engine_ready(thread->session->engine, &reason))
         problem_send(ex, PROBLEM_NOT_READY, reason);
     else
-        send_status(ex, BYTES("{\"status\":\"ready\"}\n"));
+        answer_json_static(ex, 200, BYTES("{\"status\":\"ready\"}\n"));
 }

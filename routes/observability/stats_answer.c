@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "routes/answer.h"
 #include "routes/observability/facts.h"
 #include "routes/observability/metrics.h"
 #include "routes/problem.h"
@@ -268,23 +269,12 @@ void stats_answer(struct http_exchange *ex)
 {
     struct facts facts;
     json_t *root = NULL;
-    char *text;
 
-    if (!route_parameters(ex, NULL, 0, NULL, (struct query_scratch){ NULL, 0 }))
+    if (!route_no_parameters(ex))
         return;
     facts_gather(&facts, route_thread(ex)->session->engine);
     if (!facts.failed)
         root = document(ex, &facts);
     facts_release(&facts);
-    text = root ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) : NULL;
-    json_decref(root);
-    if (!text) {
-        problem_send(ex, PROBLEM_OVERLOADED, "out of memory");
-        return;
-    }
-    http_reply_field(ex, "Content-Type", "application/json");
-    http_reply_field(ex, "Cache-Control", "no-store");
-    size_t len = strlen(text);
-    text[len] = '\n'; /* takes the place of the NUL */
-    http_send_owned(ex, 200, text, len + 1);
+    answer_json_document(ex, root, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
 }

@@ -8,11 +8,11 @@
 
 void primitive_begin(struct http_exchange *ex)
 {
-    (void)!route_parameters(ex, NULL, 0, NULL, (struct query_scratch){ NULL, 0 });
+    (void)!route_no_parameters(ex);
 }
 
 void primitive_body_begin(struct http_exchange *ex)
 {
-    if (route_parameters(ex, NULL, 0, NULL, (struct query_scratch){ NULL, 0 }))
+    if (route_no_parameters(ex))
         json_members_accept(ex, BODY_MAX);
 }
